@@ -1,8 +1,8 @@
 """Prepares a clone for `make run` and `make test`: system packages first, then `.venv`.
 
-Standard library alone, because nothing of ours is installed yet when it runs. What the system must offer is data in
-`requirements_system.py`; this file looks for it, installs it where that is allowed and otherwise names the one
-command to run. A finished set-up leaves a stamp, so the next call does no more than compare it.
+Standard library alone, because nothing of ours is installed yet when it runs. What the system must offer is
+data in `requirements_system.py`; this file looks for it, installs it where that is allowed and otherwise
+names the one command to run. A finished set-up leaves a stamp, so the next call only compares it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def has_display(environment: Mapping[str, str]) -> bool:
 
 
 def apt_prefix() -> list[str] | None:
-    """The words before `apt-get` that make it run with the rights it needs, or None when it may not be run."""
+    """The words before `apt-get` that give it the rights it needs, or None when it may not be run."""
     if shutil.which("apt-get") is None:
         return None
     frontend = ["env", "DEBIAN_FRONTEND=noninteractive"]
@@ -60,7 +60,7 @@ def apt_prefix() -> list[str] | None:
 
 
 def explain(missing: Sequence[Need]) -> str:
-    """What is missing and the one command that brings it, for someone who may not or cannot install it here."""
+    """What is missing and the one command that brings it, for where we may not install it ourselves."""
     lines = ["the system lacks something Lorry needs:"]
     lines += [f"  {need.package:<22} {need.what}" for need in missing]
     packages = " ".join(dict.fromkeys(need.package for need in missing))
@@ -71,9 +71,7 @@ def explain(missing: Sequence[Need]) -> str:
             f"  sudo apt-get update && sudo apt-get install --no-install-recommends -y {packages}",
         ]
     else:
-        lines.append(
-            "The names are Debian's; install what carries the same libraries on this system, then try again."
-        )
+        lines.append("These are Debian's names; install what carries the same files here, then try again.")
     return "\n".join(lines)
 
 
@@ -82,7 +80,7 @@ def install_system_packages(missing: Sequence[Need], prefix: Sequence[str]) -> N
     packages = list(dict.fromkeys(need.package for need in missing))
     say(f"installing {len(packages)} system packages: {' '.join(packages)}")
     apt = [*prefix, "apt-get", "-o", f"DPkg::Lock::Timeout={APT_LOCK_WAIT_S}", "-q"]
-    # One unreachable third-party source makes `update` fail while Debian's own lists arrived: the install decides.
+    # One unreachable third-party source fails `update` although Debian's lists arrived: the install decides.
     update = subprocess.run(
         [*apt, "update"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
@@ -100,7 +98,7 @@ def install_system_packages(missing: Sequence[Need], prefix: Sequence[str]) -> N
 
 
 def ensure_system(mode: str) -> None:
-    """Make sure the system offers what `mode` needs; installs it when allowed, raises SetupFailed otherwise."""
+    """Make sure the system offers what `mode` needs: installs it when allowed, else raises SetupFailed."""
     needs = needs_for(mode, display=has_display(os.environ))
     missing = missing_needs(needs)
     if not missing:
@@ -115,7 +113,7 @@ def ensure_system(mode: str) -> None:
 
 
 def fingerprint() -> str:
-    """Changes with everything a finished `.venv` depends on, the place of the clone included (scripts hold it)."""
+    """Changes with everything a finished `.venv` depends on, also the clone's place (scripts hold it)."""
     digest = hashlib.sha256()
     digest.update(f"{ROOT}\0{sys.version_info[:2]}\0".encode())
     for path in (ROOT / "pyproject.toml", CONSTRAINTS, ROOT / "src" / "lorry" / "__init__.py"):
@@ -162,7 +160,7 @@ def run_quietly(command: Sequence[str | Path], failure: str) -> None:
     """Run `command` and show its output only if it fails, then as SetupFailed opened by `failure`."""
     environment = {k: v for k, v in os.environ.items() if k not in {"PYTHONHOME", "PYTHONPATH"}}
     environment["PIP_USER"] = (
-        "0"  # a user-wide pip setting would refuse to install into a virtual environment
+        "0"  # the user-wide setting `user = true` makes pip refuse a virtual environment
     )
     done = subprocess.run(
         command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
@@ -172,7 +170,7 @@ def run_quietly(command: Sequence[str | Path], failure: str) -> None:
 
 
 def ensure_venv(mode: str) -> None:
-    """Make `.venv` hold Lorry (editable) and the extras of `mode`; raises SetupFailed with pip's own words."""
+    """Make `.venv` hold Lorry (editable) and the extras of `mode`; raises SetupFailed with pip's words."""
     stamp = read_stamp()
     if is_ready(stamp, mode):
         return
@@ -191,7 +189,14 @@ def ensure_venv(mode: str) -> None:
             python = getattr(sys, "_base_executable", sys.executable)
             run_quietly([python, "-m", "venv", VENV], "python3 -m venv failed:")
         requirement = f"{ROOT}[{','.join(extras)}]"
-        pip = [VENV / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip: list[str | Path] = [
+            VENV / "bin" / "python",
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]
         run_quietly([*pip, "-c", CONSTRAINTS, "-e", requirement], "pip could not install Lorry's packages:")
         record = {"fingerprint": fingerprint(), "extras": extras, "root": str(ROOT)}
         STAMP.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

@@ -1,8 +1,8 @@
 """What Lorry needs from the operating system, and how to see whether it is there.
 
-The list of Qt's libraries was read off `ldd` over PySide6's Qt6Gui, Qt6Network and its xcb, wayland and offscreen
-plugins. A library counts as present when the dynamic loader can load it, whoever installed it; packages are named as
-Debian 12 names them. Standard library alone: `bootstrap.py` uses this before anything is installed.
+The list of Qt's libraries was read off `ldd` over PySide6's Qt6Gui, Qt6Network and its xcb, wayland and
+offscreen plugins. A library counts as present when the dynamic loader can load it, whoever installed it;
+packages are named as Debian 12 names them. Standard library alone: it is used before anything is installed.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ WINDOW = (
     _library("libwayland-egl.so.1", "libwayland-egl1", "window on Wayland"),
 )
 
-# The tests apply the migrations to a plain PostgreSQL as well; they start their own server from these programs.
+# The tests apply the migrations to a plain PostgreSQL too; they start their own server from these programs.
 POSTGRES = (Need("postgresql-15", "a PostgreSQL 15 or newer server, for tests", has_postgres),)
 
 

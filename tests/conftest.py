@@ -1,8 +1,8 @@
 """The rules every test runs under: environment, markers by folder, and what may not be left behind.
 
-Set before anything of Lorry is imported: Qt without a screen, an own LORRY_HOME, no setting of the developer's.
-After each test: no thread of Lorry alive, no unexpected warning on a `lorry` logger. In CI a skipped contract,
-interop or gui test is a failure, because there the tool it lacks was to be installed.
+Set before anything of Lorry is imported: Qt without a screen, an own LORRY_HOME, no setting of the developer.
+After each test: no thread of Lorry alive, no unexpected warning on a `lorry` logger. In CI a skipped
+contract, interop or gui test is a failure, because there the tool it lacks was to be installed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import pytest
 TESTS = Path(__file__).resolve().parent
 FOLDERS = ("unit", "contract", "interop", "gui", "fault", "bench")
 MUST_RUN_IN_CI = {"contract", "interop", "gui"}
-# These two point the contract tests at a Supabase project; every other LORRY_* is the developer's own business.
+# These two point the contract tests at a Supabase project; every other LORRY_* is the developer's own.
 KEPT_VARIABLES = {"LORRY_TEST_URL", "LORRY_TEST_KEY"}
 THREAD_END_S = 5.0
 

@@ -1,0 +1,1 @@
+"""The desktop front end: widgets, models, painting. Knows the core through `Client` and its words."""

@@ -1,1 +1,1 @@
-"""Words for people: sentences for errors, and how numbers and dates are written. Free of Qt, shared by window and CLI."""
+"""Words for people: sentences for errors, and how numbers and dates are written. Free of Qt."""

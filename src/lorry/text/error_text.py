@@ -1,7 +1,7 @@
 """Failures in words: what happened, what it means for the file, what the user can do.
 
-`error_sentences` holds the sentences themselves, this file those about the fields of a draft; window and command
-line use both. No Qt. `LorryError.detail` is never part of a sentence: it is what "Copy details" copies.
+`error_sentences` holds the sentences themselves, this file those about the fields of a draft; window and
+command line use both. No Qt. `LorryError.detail` is never part of a sentence: it is what "Copy details" copies.
 """
 
 from __future__ import annotations

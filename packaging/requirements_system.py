@@ -102,6 +102,7 @@ WINDOW = (
     _library("libxcb-shape.so.0", "libxcb-shape0", "window"),
     _library("libxcb-shm.so.0", "libxcb-shm0", "window"),
     _library("libxcb-sync.so.1", "libxcb-sync1", "window"),
+    _library("libxcb-util.so.1", "libxcb-util1", "window"),
     _library("libxcb-xfixes.so.0", "libxcb-xfixes0", "window"),
     _library("libxcb-xkb.so.1", "libxcb-xkb1", "keyboard"),
     _library("libwayland-client.so.0", "libwayland-client0", "window on Wayland"),

@@ -1,8 +1,8 @@
 """Colours, fonts, icons and the application style, light and dark, from `resources/style`.
 
-One `Theme` is made by whoever opens the window and handed down by constructor. It listens to the system's colour
-scheme and to the user's choice, rebuilds palette, style sheet and icons, and emits `changed`; painting code asks it
-for every colour at paint time. Main thread only.
+One `Theme` is made by whoever opens the window and handed down by constructor. It listens to the system's
+colour scheme and to the user's choice, rebuilds palette, style sheet and icons, and emits `changed`; painting
+code asks it for every colour at paint time. Main thread only.
 """
 
 from __future__ import annotations

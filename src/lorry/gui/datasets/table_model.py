@@ -1,0 +1,233 @@
+"""The rows of the dataset table: one page of the server's list, with the uploads of this computer merged in.
+
+Rows keep their place: a server row that changes is replaced where it stands, an upload that became a row stays on
+top until the next page is read. Changes are told as few, contiguous spans. Main thread only; no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from enum import IntEnum
+from typing import Any
+from uuid import UUID
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from lorry.core.model import Dataset, DatasetPage, DatasetQuery, DatasetStatus, Transfer
+from lorry.gui.datasets.badges import is_local
+from lorry.gui.datasets.rows import HEADERS, NUMBER_COLUMNS, Column, Row
+from lorry.gui.shell.safe_label import plain_tooltip
+
+Index = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
+_PROGRESS_ROLES = [
+    Qt.ItemDataRole.DisplayRole.value,
+    Qt.ItemDataRole.AccessibleTextRole.value,
+    Qt.ItemDataRole.ToolTipRole.value,
+]
+
+
+class Role(IntEnum):
+    """What delegates ask for besides the text."""
+
+    #: the `Row`
+    ROW = Qt.ItemDataRole.UserRole.value
+
+
+class DatasetTableModel(QAbstractTableModel):
+    """One page of datasets. `set_page` replaces the rows; everything else changes single rows."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._rows: list[Row] = []
+        self._at: dict[UUID, int] = {}
+        self._query = DatasetQuery()
+        self._transfers: dict[UUID, Transfer] = {}
+        self._listed: set[UUID] = set()
+
+    # What Qt asks
+
+    def rowCount(self, parent: Index = _ROOT) -> int:
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: Index = _ROOT) -> int:
+        return 0 if parent.isValid() else len(Column)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        row, column = self._rows[index.row()], Column(index.column())
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return row.text(column)
+            case Role.ROW:
+                return row
+            case Qt.ItemDataRole.AccessibleTextRole:
+                return row.spoken(column)
+            case Qt.ItemDataRole.ToolTipRole:
+                return plain_tooltip(row.hint(column))
+            case Qt.ItemDataRole.TextAlignmentRole:
+                return _alignment(column)
+        return None
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        if orientation is not Qt.Orientation.Horizontal:
+            return None
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            return HEADERS[Column(section)]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(Column(section))
+        return None
+
+    # What the window asks
+
+    def row(self, number: int) -> Row:
+        """The row at a place. Raises IndexError."""
+        return self._rows[number]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        return tuple(self._rows)
+
+    def find(self, dataset_id: UUID) -> int | None:
+        """Where a dataset stands, or None when it is not on this page."""
+        return self._at.get(dataset_id)
+
+    @property
+    def extra_count(self) -> int:
+        """Rows the server's page did not hold: uploads that began after it was read."""
+        return sum(1 for row in self._rows if row.dataset_id not in self._listed)
+
+    # What changes it
+
+    def set_page(self, page: DatasetPage) -> None:
+        """Show another page; uploads of this computer stay, those not listed on top."""
+        self._query = page.query
+        self._listed = {dataset.id for dataset in page.datasets}
+        listed = [Row(dataset, self._transfers.get(dataset.id)) for dataset in page.datasets]
+        extra = [
+            Row(transfer.dataset, transfer)
+            for transfer in reversed(self._transfers.values())
+            if is_local(transfer) and transfer.dataset_id not in self._listed and self._belongs(transfer)
+        ]
+        self.beginResetModel()
+        self._rows = extra + listed
+        self._index()
+        self.endResetModel()
+
+    def set_transfers(self, transfers: Iterable[Transfer]) -> None:
+        """Take in the uploads as they stand now, oldest first. Those no longer named are gone or dismissed."""
+        before, self._transfers = self._transfers, {t.dataset_id: t for t in transfers}
+        for dataset_id in before.keys() - self._transfers.keys():
+            self._drop_transfer(dataset_id)
+        for transfer in self._transfers.values():
+            if transfer.dataset_id not in self._at and is_local(transfer) and self._belongs(transfer):
+                self._insert_top(Row(transfer.dataset, transfer))
+        badges: list[int] = []
+        for transfer in self._transfers.values():
+            number = self._at.get(transfer.dataset_id)
+            if number is None or self._rows[number].transfer == transfer:
+                continue
+            old = self._rows[number]
+            new = self._rows[number] = Row(_newer(old.dataset, transfer.dataset), transfer)
+            if new.dataset is not old.dataset:
+                self._tell_row(number)
+            elif new.badge != old.badge:
+                badges.append(number)
+        for first, last in spans(badges):
+            self.dataChanged.emit(
+                self.index(first, Column.STATUS), self.index(last, Column.STATUS), _PROGRESS_ROLES
+            )
+
+    def put_dataset(self, dataset: Dataset) -> bool:
+        """Replace the row of a dataset where it stands; False when it is not on this page (or belongs to nobody)."""
+        number = self._at.get(dataset.id)
+        if number is None:
+            return False
+        if dataset.deleted_at is not None:
+            self.remove(dataset.id)
+            return True
+        self._rows[number] = replace(self._rows[number], dataset=dataset)
+        self._tell_row(number)
+        return True
+
+    def remove(self, dataset_id: UUID) -> None:
+        """Take a row out; nothing happens when it is not there."""
+        number = self._at.get(dataset_id)
+        if number is None:
+            return
+        self.beginRemoveRows(_ROOT, number, number)
+        del self._rows[number]
+        self._listed.discard(dataset_id)
+        self._index()
+        self.endRemoveRows()
+
+    def clear(self) -> None:
+        """Show nothing (nobody is signed in)."""
+        self.beginResetModel()
+        self._transfers = {}
+        self._listed = set()
+        self._rows = []
+        self._index()
+        self.endResetModel()
+
+    def _insert_top(self, row: Row) -> None:
+        self.beginInsertRows(_ROOT, 0, 0)
+        self._rows.insert(0, row)
+        self._index()
+        self.endInsertRows()
+
+    def _drop_transfer(self, dataset_id: UUID) -> None:
+        number = self._at.get(dataset_id)
+        if number is None:
+            return
+        row = self._rows[number]
+        if row.dataset is None:
+            self.remove(dataset_id)
+            return
+        self._rows[number] = replace(row, transfer=None)
+        self._tell_row(number)
+
+    def _tell_row(self, number: int) -> None:
+        self.dataChanged.emit(self.index(number, 0), self.index(number, len(Column) - 1))
+
+    def _index(self) -> None:
+        self._at = {row.dataset_id: number for number, row in enumerate(self._rows)}
+
+    def _belongs(self, transfer: Transfer) -> bool:
+        """Whether an upload that is not on the server's page matches what the page was asked for."""
+        query = self._query
+        if query.page != 1:  # the newest stand on the first page
+            return False
+        status = transfer.dataset.status if transfer.dataset else DatasetStatus.UPLOADING
+        return (
+            query.status in (None, status)
+            and query.format in (None, transfer.draft.format)
+            and query.search.strip().casefold() in transfer.draft.name.casefold()
+        )
+
+
+def spans(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Row numbers as runs (first, last) without gaps, in order."""
+    runs: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if runs and number <= runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return runs
+
+
+def _newer(old: Dataset | None, new: Dataset | None) -> Dataset | None:
+    """Of two states of one row the later; an upload keeps the row it saw last, the list may know more."""
+    if old is None or new is None:
+        return old or new
+    return new if new.updated_at > old.updated_at else old
+
+
+def _alignment(column: Column) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignRight if column in NUMBER_COLUMNS else Qt.AlignmentFlag.AlignLeft
+    return side | Qt.AlignmentFlag.AlignVCenter

@@ -1,0 +1,189 @@
+"""The only place where threads meet Qt: events of the core, results of tasks, and the progress timer.
+
+Other threads put things on a queue and post at most one queued call; the main thread empties the queue and emits typed
+signals or calls back. Progress is asked for every 100 ms, and only while an upload is active. Owns the
+threads `lorry-task-1..4`, which do what may take time (sign in, refresh, looking at files): the main thread
+never waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, TypeVar
+
+from PySide6.QtCore import QMetaObject, QObject, Qt, QTimer, Signal, Slot
+from shiboken6 import isValid
+
+from lorry.core.errors import Cancelled, ErrorCode, LorryError
+from lorry.core.events import (
+    AccountChanged,
+    DatasetChanged,
+    DatasetsStale,
+    Event,
+    TransferChanged,
+    TransferRemoved,
+)
+from lorry.core.model import Phase, Transfer, TransferState
+
+if TYPE_CHECKING:
+    from lorry.core.client import Client
+
+T = TypeVar("T")
+TASK_THREADS = 4
+PROGRESS_MS = 100
+_log = logging.getLogger(__name__)
+
+
+class Inbox(QObject):
+    """Carries events and results onto the main thread. Every method but `wake` belongs to the main thread.
+
+    Signals:
+        transfer_changed(Transfer), transfer_removed(UUID), dataset_changed(Dataset), datasets_stale(),
+        account_changed(AccountChanged): the core's events, in order.
+        progressed(tuple[Transfer, ...]): all transfers, every 100 ms while one of them is active.
+    """
+
+    transfer_changed = Signal(object)
+    transfer_removed = Signal(object)
+    dataset_changed = Signal(object)
+    datasets_stale = Signal()
+    account_changed = Signal(object)
+    progressed = Signal(object)
+
+    def __init__(self, client: Client, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._client = client
+        self._lock = threading.Lock()
+        self._is_posted = False
+        self._is_closed = False
+        self._results: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._timer = QTimer(self, interval=PROGRESS_MS)
+        self._timer.timeout.connect(self._on_tick)
+        client.subscribe(self.wake)
+        # Events may have waited before anybody listened, and uploads may already run.
+        self.wake()
+        self.watch_progress()
+
+    def wake(self) -> None:
+        """Something waits: empty the queues soon, on the main thread. Any thread, as often as it likes."""
+        with self._lock:
+            if self._is_posted or self._is_closed:
+                return
+            self._is_posted = True
+            QMetaObject.invokeMethod(self, "_deliver", Qt.ConnectionType.QueuedConnection)
+
+    def run(
+        self,
+        work: Callable[[], T],
+        on_done: Callable[[T], None],
+        on_error: Callable[[LorryError], None],
+        *,
+        receiver: QObject | None = None,
+    ) -> None:
+        """Do `work` on a task thread, then call `on_done` with its result or `on_error`, on the main thread.
+
+        Neither is called when the work was cancelled, the inbox closed, or the receiver is gone by then. The receiver
+        is the object `on_done` is a method of, unless another is named.
+        """
+        owner = receiver or getattr(on_done, "__self__", None)
+
+        def deliver(answer: Callable[[], None]) -> None:
+            if not isinstance(owner, QObject) or isValid(owner):
+                answer()
+
+        def task() -> None:
+            try:
+                result = work()
+            except Cancelled:
+                return
+            except LorryError as error:
+                failure = error
+            except Exception as error:
+                _log.exception("a task failed")
+                failure = LorryError(ErrorCode.INTERNAL, f"{type(error).__name__}: {error}")
+            else:
+                self._results.put(lambda: deliver(lambda: on_done(result)))
+                self.wake()
+                return
+            self._results.put(lambda: deliver(lambda: on_error(failure)))
+            self.wake()
+
+        if self._is_closed:
+            return
+        if len(self._threads) < TASK_THREADS:
+            self._start_thread()
+        self._tasks.put(task)
+
+    def watch_progress(self) -> None:
+        """Look at the transfers until none is active; called by itself when one starts."""
+        if not self._is_closed and not self._timer.isActive():
+            self._timer.start()
+
+    def close(self) -> None:
+        """Stop delivering. Threads end after the task they are at; being daemons they hold nobody up. Repeatable."""
+        with self._lock:
+            self._is_closed = True
+        self._timer.stop()
+        for _ in self._threads:
+            self._tasks.put(None)
+        self._threads.clear()
+
+    def _start_thread(self) -> None:
+        number = len(self._threads) + 1
+        thread = threading.Thread(target=self._work, name=f"lorry-task-{number}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            if not self._is_closed:
+                task()
+
+    @Slot()
+    def _deliver(self) -> None:
+        with self._lock:
+            self._is_posted = False
+            if self._is_closed:
+                return
+        for event in self._client.drain():
+            self._emit(event)
+        try:
+            while not self._results.empty() and not self._is_closed:
+                self._results.get()()
+        finally:
+            # A callback with a bug goes to the excepthook; the results behind it still arrive.
+            if not self._results.empty():
+                self.wake()
+
+    def _emit(self, event: Event) -> None:
+        match event:
+            case TransferChanged(transfer):
+                self.transfer_changed.emit(transfer)
+                if is_active(transfer):
+                    self.watch_progress()
+            case TransferRemoved(dataset_id):
+                self.transfer_removed.emit(dataset_id)
+            case DatasetChanged(dataset):
+                self.dataset_changed.emit(dataset)
+            case DatasetsStale():
+                self.datasets_stale.emit()
+            case AccountChanged():
+                self.account_changed.emit(event)
+
+    def _on_tick(self) -> None:
+        transfers = self._client.snapshot()
+        self.progressed.emit(transfers)
+        if not any(is_active(transfer) for transfer in transfers):
+            self._timer.stop()
+
+
+def is_active(transfer: Transfer) -> bool:
+    """Whether its numbers can change by themselves: it runs on this computer, or waits for its turn."""
+    if transfer.state is TransferState.WAITING:
+        return True
+    return transfer.state is TransferState.RUNNING and transfer.phase is not Phase.VALIDATING

@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from requirements_system import Need, missing_needs, needs_for
 
@@ -65,10 +66,11 @@ def explain(missing: Sequence[Need]) -> str:
     lines += [f"  {need.package:<22} {need.what}" for need in missing]
     packages = " ".join(dict.fromkeys(need.package for need in missing))
     if shutil.which("apt-get"):
-        again = " ".join(["make", *sys.argv[1:2]])
+        sudo, who = ("sudo ", "") if shutil.which("sudo") else ("", "as root ")
+        install = f"{sudo}apt-get install --no-install-recommends -y {packages}"
         lines += [
-            "Install it with this command, then call `" + again + "` again:",
-            f"  sudo apt-get update && sudo apt-get install --no-install-recommends -y {packages}",
+            f"Install it {who}with this command, then try again:",
+            f"  {sudo}apt-get update && {install}",
         ]
     else:
         lines.append("These are Debian's names; install what carries the same files here, then try again.")
@@ -219,6 +221,15 @@ def empty_folder(folder: Path, keep: Path) -> None:
             entry.unlink()
 
 
+def wait_for(lock: BinaryIO) -> None:
+    """Take the lock, saying so when another set-up of this clone holds it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("waiting for another set-up of this clone to finish")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
 def main() -> int:
     """Command line: `bootstrap.py run` or `bootstrap.py test`; exit code 0 when the clone is ready."""
     parser = argparse.ArgumentParser(description="Prepare this clone of Lorry.")
@@ -230,7 +241,7 @@ def main() -> int:
     try:
         # Two makes at once must not build the same .venv: the second waits here and then finds it ready.
         with (ROOT / "pyproject.toml").open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            wait_for(lock)
             ensure_system(mode)
             ensure_venv(mode)
     except SetupFailed as failure:

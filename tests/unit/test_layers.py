@@ -149,7 +149,8 @@ def violations() -> Iterator[str]:
 
 
 def test_every_import_follows_the_table() -> None:
-    assert list(violations()) == []
+    found = list(violations())
+    assert not found, "\n" + "\n".join(found)
 
 
 def test_every_module_has_a_row_of_its_own() -> None:

@@ -16,6 +16,8 @@ The sentences for each code live in `lorry.text.error_text`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 
 
@@ -104,11 +106,6 @@ class LorryError(Exception):
         self.step = step
         self.context: dict[str, str | int] = dict(context or {})
 
-    def during(self, step: str) -> LorryError:
-        """Name the step that failed unless a deeper layer already has; returns self."""
-        self.step = self.step or step
-        return self
-
 
 class NetworkError(LorryError):
     retryable = True
@@ -155,9 +152,19 @@ class CancelReason(StrEnum):
     SHUTDOWN = "shutdown"
 
 
-class Cancelled(Exception):  # noqa: N818 - deliberately not an error
+class Cancelled(Exception):
     """Raised inside work that was told to stop."""
 
     def __init__(self, reason: CancelReason) -> None:
         super().__init__(reason.value)
         self.reason = reason
+
+
+@contextmanager
+def during(step: str) -> Iterator[None]:
+    """Name the step in every LorryError that leaves the block, unless a deeper layer already has."""
+    try:
+        yield
+    except LorryError as error:
+        error.step = error.step or step
+        raise

@@ -69,9 +69,7 @@ class DatasetDraft(BaseModel):
         AfterValidator(_no_control_characters),
     ]
     description: str | None = None
-    file_name: Annotated[
-        str, StringConstraints(min_length=1, max_length=255), AfterValidator(_plain_file_name)
-    ]
+    file_name: Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_plain_file_name)]
     file_size: Annotated[int, Field(gt=0, le=MAX_FILE_BYTES)]
     format: DatasetFormat = DatasetFormat.BRIGHTRUN_LORA_V4
 
@@ -245,3 +243,36 @@ class Transfer:
     error: LorryError | None = None
     retry_in_s: float | None = None
     dataset: Dataset | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileStamp:
+    """What makes a file the same file: device, inode, size in bytes and modification time in ns."""
+
+    device: int
+    inode: int
+    size_bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class UploadJob:
+    """The facts of one upload that outlive a crash. Every id in it was made before the first request.
+
+    Attributes:
+        project: origin of the server the upload belongs to.
+        row_seen: the row has been on the server; if it is missing now, somebody removed it.
+        cancelling: the user gave the upload up; what is left of it on the server has to go.
+        last_error: code of the failure that stopped it, "" while it may go on by itself.
+    """
+
+    dataset_id: UUID
+    project: str
+    user_id: UUID
+    path: Path
+    draft: DatasetDraft
+    stamp: FileStamp
+    storage_path: str
+    row_seen: bool = False
+    cancelling: bool = False
+    last_error: str = ""

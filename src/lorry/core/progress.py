@@ -53,6 +53,11 @@ class Meter:
             self._last_byte = self._clock()
             self._sample(self._last_byte)
 
+    @property
+    def is_all_sent(self) -> bool:
+        """True when every byte was handed to the socket; the server may not have them yet."""
+        return self._sent >= self._size
+
     def set_stored(self, stored_bytes: int) -> None:
         """The server says it has `stored_bytes`."""
         with self._lock:

@@ -1,0 +1,145 @@
+"""Which server Lorry talks to, from the environment or the settings, checked before it is used.
+
+An address is an https origin (plain http only for this computer); a key must be the public one. A secret key is
+refused before it is stored or sent anywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from lorry.core.errors import ConfigError, ErrorCode
+
+LOCAL_PROJECT = "Local workspace"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """One Supabase project: its origin and its public key.
+
+    `email` and `password` are set only when they came from the environment or the local workspace.
+    """
+
+    url: str
+    key: str
+    email: str = ""
+    password: str = field(default="", repr=False)
+    is_local_workspace: bool = False
+
+    @property
+    def project(self) -> str:
+        """What the project is called on screen: its host name."""
+        return LOCAL_PROJECT if self.is_local_workspace else urlsplit(self.url).netloc
+
+    @classmethod
+    def create(
+        cls, url: str, key: str, email: str = "", password: str = "", *, is_local_workspace: bool = False
+    ) -> ServerConfig:
+        """Check and normalise.
+
+        Raises:
+            ConfigError: BAD_SETTING (context `field`, `reason`) or SECRET_KEY.
+        """
+        return cls(
+            url=check_origin(url),
+            key=check_public_key(key),
+            email=email.strip(),
+            password=password,
+            is_local_workspace=is_local_workspace,
+        )
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> ServerConfig | None:
+        """Read LORRY_URL, LORRY_KEY, LORRY_EMAIL and LORRY_PASSWORD; None when no project is named.
+
+        Raises:
+            ConfigError: only one of address and key is set, or one of them cannot be used.
+        """
+        env = os.environ if environ is None else environ
+        url, key = env.get("LORRY_URL", "").strip(), env.get("LORRY_KEY", "").strip()
+        if not url and not key:
+            return None
+        for name, value in (("LORRY_URL", url), ("LORRY_KEY", key)):
+            if not value:
+                raise _bad(name, "it is empty, but the other of LORRY_URL and LORRY_KEY is set")
+        return cls.create(url, key, env.get("LORRY_EMAIL", ""), env.get("LORRY_PASSWORD", ""))
+
+
+def _bad(name: str, reason: str) -> ConfigError:
+    return ConfigError(ErrorCode.BAD_SETTING, f"{name}: {reason}", context={"field": name, "reason": reason})
+
+
+def check_origin(url: str) -> str:
+    """Return `url` as scheme://host[:port] (IDNA as punycode), keeping only what an origin has.
+
+    Raises:
+        ConfigError: not https (http only for loopback), no host, user info, path, query or fragment.
+    """
+    text = url.strip()
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise _bad("LORRY_URL", "it is not a web address") from error
+    if parts.scheme not in ("https", "http") or not host or any(char.isspace() or char == "\\" for char in text):
+        raise _bad("LORRY_URL", "it must look like https://your-project.supabase.co")
+    if parts.username is not None or parts.password is not None:
+        raise _bad("LORRY_URL", "it must not contain a user name or password")
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise _bad("LORRY_URL", "it must be the project's address alone, without a path")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise _bad("LORRY_URL", "it must start with https:// (http is only for this computer)")
+    try:
+        ascii_host = host if host.isascii() else host.encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise _bad("LORRY_URL", "its host name is not valid") from error
+    bracketed = f"[{ascii_host}]" if ":" in ascii_host else ascii_host
+    return f"{parts.scheme}://{bracketed}" + (f":{port}" if port else "")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_public_key(key: str) -> str:
+    """Return the key cleaned of spaces, quotes and `Bearer`.
+
+    Raises:
+        ConfigError: SECRET_KEY for a service-role or secret key or a database URL, BAD_SETTING for an empty one.
+    """
+    text = "".join(key.split()).strip("\"'")
+    if text.lower().startswith("bearer"):
+        text = text[6:]
+    if not text:
+        raise _bad("LORRY_KEY", "it is empty")
+    lowered = text.lower()
+    if lowered.startswith(("sb_secret_", "postgres://", "postgresql://")) or _jwt_role(text) not in (
+        None,
+        "anon",
+    ):
+        raise ConfigError(ErrorCode.SECRET_KEY)
+    if not text.isascii() or not text.isprintable():
+        raise _bad("LORRY_KEY", "it has characters no key has")
+    return text
+
+
+def _jwt_role(key: str) -> str | None:
+    segments = key.split(".")
+    if len(segments) != 3:
+        return None
+    try:
+        payload = json.loads(base64.urlsafe_b64decode(segments[1] + "=" * (-len(segments[1]) % 4)))
+    except (ValueError, binascii.Error):
+        return None
+    role = payload.get("role") if isinstance(payload, dict) else None
+    return role if isinstance(role, str) else None

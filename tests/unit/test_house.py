@@ -130,9 +130,7 @@ def contrast(first: str, second: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-@pytest.mark.parametrize(
-    ("colours", "expected"), [(("#000000", "#FFFFFF"), 21.0), (("#777777", "#FFFFFF"), 4.48)]
-)
+@pytest.mark.parametrize(("colours", "expected"), [(("#000000", "#FFFFFF"), 21.0), (("#777777", "#FFFFFF"), 4.48)])
 def test_contrast_follows_the_wcag_formula(colours: tuple[str, str], expected: float) -> None:
     assert contrast(*colours) == pytest.approx(expected, abs=0.005)
 

@@ -18,9 +18,7 @@ import pytest
 SRC = Path(__file__).resolve().parents[2] / "src"
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "misc", "base"}
 
-WORDS = {
-    f"lorry.core.{name}" for name in ("model", "events", "errors", "cancel", "progress", "config", "paths")
-}
+WORDS = {f"lorry.core.{name}" for name in ("model", "events", "errors", "cancel", "progress", "config", "paths")}
 DECISIONS = {f"lorry.core.{name}" for name in ("plan", "retry", "source")}
 REMOTE, STORE, CHECKS = "lorry.core.remote", "lorry.core.store", "lorry.core.checks"
 FOR_FRONTS = {f"lorry.core.{name}" for name in ("client", "model", "events", "errors", "config", "paths")}
@@ -111,9 +109,7 @@ def imports(module: str, path: Path) -> Iterator[tuple[str, int]]:
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            start = (
-                ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
-            )
+            start = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
             source = ".".join(part for part in (start, node.module) if part)
             for alias in node.names:
                 inner = f"{source}.{alias.name}"
@@ -139,9 +135,7 @@ def violations() -> Iterator[str]:
                 # `lorry` and `lorry.core` hold no more than the version and a docstring: free to all, but
                 # that allows nothing of what lies below them.
                 own = part if part != "lorry" else "lorry.__init__"
-                allowed = target in {"lorry", "lorry.core"} or any(
-                    is_within(target, each) for each in {own, *ours}
-                )
+                allowed = target in {"lorry", "lorry.core"} or any(is_within(target, each) for each in {own, *ours})
             else:
                 allowed = top in sys.stdlib_module_names or top in foreign
             if not allowed:
@@ -156,18 +150,14 @@ def test_every_import_follows_the_table() -> None:
 def test_every_module_has_a_row_of_its_own() -> None:
     """A new module under core must be given a level; falling back to `lorry` or `lorry.core` is no level."""
     packages = {name for name, path in modules().items() if path.name == "__init__.py"}
-    homeless = [
-        name for name in modules() if name not in packages and part_of(name) in {"lorry", "lorry.core"}
-    ]
+    homeless = [name for name in modules() if name not in packages and part_of(name) in {"lorry", "lorry.core"}]
     assert homeless == []
 
 
 def test_the_check_sees_a_forbidden_import(tmp_path: Path) -> None:
     """The reader itself: imports at the top, inside a function and relative ones are all seen."""
     source = tmp_path / "probe.py"
-    source.write_text(
-        "import PySide6.QtCore\ndef f():\n    from ..core.store import db\n    from . import actions\n"
-    )
+    source.write_text("import PySide6.QtCore\ndef f():\n    from ..core.store import db\n    from . import actions\n")
     found = [name for name, _ in imports("lorry.gui.probe", source)]
     assert found[0] == "PySide6.QtCore"
     assert found[1].startswith("lorry.core.store")
@@ -276,7 +266,5 @@ print(sys.getrefcount(True) - before)
 
 def test_emitting_a_signal_loses_no_reference() -> None:
     """PySide6 6.12.0 on Python 3.11 drops a reference to True per emit and aborts the process after 570."""
-    done = subprocess.run(
-        [sys.executable, "-c", COUNT_EMITS], capture_output=True, text=True, timeout=60, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", COUNT_EMITS], capture_output=True, text=True, timeout=60, check=True)
     assert int(done.stdout) > -5

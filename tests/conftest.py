@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import threading
@@ -123,6 +124,19 @@ def _no_unexpected_log(request: pytest.FixtureRequest) -> Iterator[None]:
     assert not strays, "log lines that expects_log does not name:\n" + "\n".join(strays)
     silent = [part for part in parts if not any(part in line for line in collector.lines)]
     assert not silent, f"announced by expects_log but never logged: {silent}"
+
+
+@pytest.fixture(autouse=True)
+def _unit_opens_no_socket(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail a unit test that reaches for the network; what needs a server is a contract test."""
+    if _folder(request.path) != "unit":
+        return
+
+    def refuse(self: socket.socket, address: object) -> None:
+        assert self.family == socket.AF_UNIX, f"a unit test opens a socket: {address}"
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket.socket, "bind", refuse)
 
 
 def _lorry_threads() -> set[threading.Thread]:

@@ -175,16 +175,12 @@ def test_nothing_sleeps() -> None:
     found = []
     for path in modules().values():
         for node in ast.walk(tree(path)):
-            sleeps = (
-                isinstance(node, ast.Attribute)
-                and node.attr == "sleep"
-                and isinstance(node.value, ast.Name)
-                and node.value.id == "time"
-            ) or (
-                isinstance(node, ast.ImportFrom)
-                and node.module == "time"
-                and any(alias.name == "sleep" for alias in node.names)
-            )
+            if isinstance(node, ast.Attribute) and node.attr == "sleep":
+                sleeps = isinstance(node.value, ast.Name) and node.value.id == "time"
+            elif isinstance(node, ast.ImportFrom) and node.module == "time":
+                sleeps = any(alias.name == "sleep" for alias in node.names)
+            else:
+                continue
             if sleeps:
                 found.append(f"{path.relative_to(SRC)}:{node.lineno}")
     assert found == []

@@ -43,9 +43,7 @@ class RowDelegate(QStyledItemDelegate):
         self._paint_content(painter, option, row, column)
         painter.restore()
 
-    def _paint_content(
-        self, painter: QPainter, option: QStyleOptionViewItem, row: Row, column: Column
-    ) -> None:
+    def _paint_content(self, painter: QPainter, option: QStyleOptionViewItem, row: Row, column: Column) -> None:
         text = row.text(column)
         is_second = column in (Column.FORMAT, Column.CREATED) or text == MISSING
         left = FIRST_PAD if column is Column.NAME else PAD
@@ -100,9 +98,7 @@ class RowDelegate(QStyledItemDelegate):
 class StatusDelegate(RowDelegate):
     """The badge, and the number of warnings behind a dataset that is ready."""
 
-    def _paint_content(
-        self, painter: QPainter, option: QStyleOptionViewItem, row: Row, column: Column
-    ) -> None:
+    def _paint_content(self, painter: QPainter, option: QStyleOptionViewItem, row: Row, column: Column) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         area = option.rect.adjusted(PAD, 0, -4, -1)
         ground = "surface" if _is_selected(option) else row.badge.ground
@@ -110,16 +106,12 @@ class StatusDelegate(RowDelegate):
         if row.warnings:
             self._paint_warnings(painter, option, area.adjusted(width + WARNING_GAP, 0, 0, 0), row.warnings)
 
-    def _paint_warnings(
-        self, painter: QPainter, option: QStyleOptionViewItem, area: QRect, warnings: int
-    ) -> None:
+    def _paint_warnings(self, painter: QPainter, option: QStyleOptionViewItem, area: QRect, warnings: int) -> None:
         if area.width() < BADGE_ICON:
             return
         mark = QRect(area.left(), area.center().y() - BADGE_ICON // 2 + 1, BADGE_ICON, BADGE_ICON)
         dpr = painter.device().devicePixelRatio()
-        painter.drawPixmap(
-            _visual(option, mark), self._theme.pixmap("triangle-alert", "warn", BADGE_ICON, dpr)
-        )
+        painter.drawPixmap(_visual(option, mark), self._theme.pixmap("triangle-alert", "warn", BADGE_ICON, dpr))
         words = area.adjusted(BADGE_ICON + 4, 0, 0, 0)
         self._paint_text(painter, option, words, count(warnings), "warn")
 
@@ -152,9 +144,7 @@ def paint_badge(
     painter.drawRoundedRect(QStyle.visualRect(direction, area, box), height / 2, height / 2)
     mark = QRect(box.left() + BADGE_LEFT, box.top() + (height - BADGE_ICON) // 2, BADGE_ICON, BADGE_ICON)
     dpr = painter.device().devicePixelRatio()
-    painter.drawPixmap(
-        QStyle.visualRect(direction, area, mark), theme.pixmap(badge.icon, badge.ink, BADGE_ICON, dpr)
-    )
+    painter.drawPixmap(QStyle.visualRect(direction, area, mark), theme.pixmap(badge.icon, badge.ink, BADGE_ICON, dpr))
     text_left = BADGE_LEFT + BADGE_ICON + BADGE_GAP
     words = box.adjusted(text_left, 0, -BADGE_RIGHT, 0)
     painter.setFont(font)

@@ -71,9 +71,7 @@ class DatasetTableModel(QAbstractTableModel):
                 return _alignment(column)
         return None
 
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation is not Qt.Orientation.Horizontal:
             return None
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
@@ -113,8 +111,16 @@ class DatasetTableModel(QAbstractTableModel):
             for transfer in reversed(self._transfers.values())
             if is_local(transfer) and transfer.dataset_id not in self._listed and self._belongs(transfer)
         ]
+        rows = extra + listed
+        if [row.dataset_id for row in rows] == list(self._at):
+            # The same rows again, as after a refresh: nothing jumps, nothing loses its selection.
+            changed = [n for n, (old, new) in enumerate(zip(self._rows, rows, strict=True)) if old != new]
+            self._rows = rows
+            for first, last in spans(changed):
+                self.dataChanged.emit(self.index(first, 0), self.index(last, len(Column) - 1))
+            return
         self.beginResetModel()
-        self._rows = extra + listed
+        self._rows = rows
         self._index()
         self.endResetModel()
 
@@ -138,9 +144,7 @@ class DatasetTableModel(QAbstractTableModel):
             elif new.badge != old.badge:
                 badges.append(number)
         for first, last in spans(badges):
-            self.dataChanged.emit(
-                self.index(first, Column.STATUS), self.index(last, Column.STATUS), _PROGRESS_ROLES
-            )
+            self.dataChanged.emit(self.index(first, Column.STATUS), self.index(last, Column.STATUS), _PROGRESS_ROLES)
 
     def put_dataset(self, dataset: Dataset) -> bool:
         """Replace the row of a dataset where it stands; False when it is not on this page (or belongs to nobody)."""

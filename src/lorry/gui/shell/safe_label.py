@@ -5,6 +5,7 @@ A label guesses rich text from tags by itself, and a tooltip does too; both woul
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from PySide6.QtCore import QSize, Qt
@@ -35,9 +36,7 @@ class ElidedLabel(QWidget):
     Names are cut at the right, file names in the middle.
     """
 
-    def __init__(
-        self, mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._mode = mode
         self._text = ""
@@ -55,7 +54,7 @@ class ElidedLabel(QWidget):
         self.updateGeometry()
         self.update()
 
-    def setFont(self, font: QFont | str) -> None:
+    def setFont(self, font: QFont | str | Sequence[str]) -> None:
         super().setFont(font)
         self.updateGeometry()
 

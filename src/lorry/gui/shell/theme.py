@@ -163,24 +163,31 @@ class Theme(QObject):
                 icon.addPixmap(normal, QIcon.Mode.Normal)
                 icon.addPixmap(normal, QIcon.Mode.Active)
                 icon.addPixmap(normal, QIcon.Mode.Selected)
-                icon.addPixmap(
-                    self.pixmap(name, "disabled", size, dpr, mirrored=mirrored), QIcon.Mode.Disabled
-                )
+                icon.addPixmap(self.pixmap(name, "disabled", size, dpr, mirrored=mirrored), QIcon.Mode.Disabled)
         return icon
 
     def bind_icon(
         self, target: QAction | QAbstractButton, name: str, tint: str = "text2", *, mirrored: bool = False
     ) -> None:
         """Give `target` an icon and keep it in the theme's colours as long as the target lives."""
-        for old in target.findChildren(_IconBinding, options=Qt.FindChildOption.FindDirectChildrenOnly):
-            old.setParent(None)
-            old.deleteLater()
+        self._release(target)
         _IconBinding(self, target, name, tint, mirrored)
+
+    def unbind_icon(self, target: QAction | QAbstractButton) -> None:
+        """Take the icon of `target` away again."""
+        self._release(target)
+        target.setIcon(QIcon())
 
     def apply(self, app: QApplication) -> None:
         """Give the application Fusion, our palette, fonts and style sheet; once, before windows are made."""
         app.setStyle("Fusion")
         self._refresh()
+
+    def _release(self, target: QAction | QAbstractButton) -> None:
+        for old in target.findChildren(_IconBinding, options=Qt.FindChildOption.FindDirectChildrenOnly):
+            self.changed.disconnect(old.renew)
+            old.setParent(None)
+            old.deleteLater()
 
     def _on_system_scheme_changed(self, _scheme: Qt.ColorScheme) -> None:
         self._refresh()
@@ -240,14 +247,13 @@ class Theme(QObject):
 class _IconBinding(QObject):
     """Renews the icon of its parent whenever the theme changes; goes when the parent goes."""
 
-    def __init__(
-        self, theme: Theme, target: QAction | QAbstractButton, name: str, token: str, mirrored: bool
-    ) -> None:
+    def __init__(self, theme: Theme, target: QAction | QAbstractButton, name: str, token: str, mirrored: bool) -> None:
         super().__init__(target)
         self._theme, self._target = theme, target
         self._name, self._token, self._mirrored = name, token, mirrored
-        theme.changed.connect(self._renew)
-        self._renew()
+        theme.changed.connect(self.renew)
+        self.renew()
 
-    def _renew(self) -> None:
+    def renew(self) -> None:
+        """Take the icon in the colours of now."""
         self._target.setIcon(self._theme.icon(self._name, self._token, mirrored=self._mirrored))

@@ -1,0 +1,85 @@
+"""The toolbar: Upload…, refresh, search and filters, then, at the far end, where one is connected and the panel switch.
+
+All parts are added to a QToolBar, so what does not fit moves into its overflow menu by itself.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QPushButton, QSizePolicy, QToolBar, QToolButton, QWidget
+
+from lorry.core.model import Account
+from lorry.gui.datasets.filters import Filters
+from lorry.gui.shell.actions import Actions
+from lorry.gui.shell.theme import Theme
+from lorry.gui.shell.themed import restyle
+
+CONNECTION_WIDTH = 220
+
+
+class Toolbar(QToolBar):
+    """The one toolbar of the main window."""
+
+    def __init__(self, theme: Theme, actions: Actions, filters: Filters, parent: QWidget) -> None:
+        super().__init__("Toolbar", parent)
+        self._theme = theme
+        self.setObjectName("toolbar")
+        self.setMovable(False)
+        self.setFloatable(False)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        self.toggleViewAction().setVisible(False)
+        self.upload = QPushButton("Upload…")
+        self.upload.setToolTip(f"Upload dataset files ({actions.upload.shortcut().toString()})")
+        self.upload.clicked.connect(actions.upload.trigger)
+        self.set_upload_is_primary(True)
+        self.addWidget(self.upload)
+        self.addWidget(self._tool_button(actions.refresh, "Refresh"))
+        self.addSeparator()
+        for widget in (filters.search, filters.status, filters.format):
+            self.addWidget(widget)
+        gap = QWidget()
+        gap.setProperty("kind", "gap")
+        gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.addWidget(gap)
+        self.connection = QToolButton()
+        self.connection.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.connection.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.connection.setProperty("kind", "menu")
+        self.connection.setIconSize(QSize(16, 16))
+        self.connection.addActions([actions.sign_in, actions.sign_out])
+        self.addWidget(self.connection)
+        self.addSeparator()
+        self.details = self._tool_button(actions.details, "Details panel")
+        self.addWidget(self.details)
+        self.show_connection(None, is_online=True)
+
+    def set_upload_is_primary(self, is_primary: bool) -> None:
+        """One blue button per screen: an empty list has its own."""
+        restyle(self.upload, kind="primary" if is_primary else "")
+        self._theme.bind_icon(self.upload, "upload", "onAccent" if is_primary else "text")
+
+    def show_connection(self, account: Account | None, *, is_online: bool) -> None:
+        """Say which project this is, and whether it answers."""
+        name = account.project if account else "Not signed in"
+        shown = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, CONNECTION_WIDTH)
+        self.connection.setText(f" {shown.replace('&', '&&')}")
+        self.connection.setAccessibleName(f"Connection: {name}" + ("" if is_online else ", offline"))
+        self.connection.setToolTip(account.email if account else "")
+        if not is_online:
+            icon = "wifi-off"
+        elif account and account.is_local:
+            icon = "monitor"
+        else:
+            icon = "database"
+        self._theme.bind_icon(self.connection, icon)
+
+    def _tool_button(self, action: QAction, name: str) -> QToolButton:
+        button = QToolButton()
+        button.setDefaultAction(action)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        button.setIconSize(QSize(16, 16))
+        button.setAccessibleName(name)
+        key = action.shortcut().toString()
+        button.setToolTip(f"{name} ({key})" if key else name)
+        return button

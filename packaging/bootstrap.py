@@ -34,7 +34,11 @@ APT_LOCK_WAIT_S = 180
 
 
 class SetupFailed(Exception):
-    """The set-up cannot go on; the text is complete and meant for the person at the terminal."""
+    """The set-up cannot go on. The text is meant for the person at the terminal; `output` is a program's own."""
+
+    def __init__(self, text: str, output: str = "") -> None:
+        super().__init__(text)
+        self.output = output.strip()
 
 
 def say(line: str) -> None:
@@ -83,9 +87,7 @@ def install_system_packages(missing: Sequence[Need], prefix: Sequence[str]) -> N
     say(f"installing {len(packages)} system packages: {' '.join(packages)}")
     apt = [*prefix, "apt-get", "-o", f"DPkg::Lock::Timeout={APT_LOCK_WAIT_S}", "-q"]
     # One unreachable third-party source fails `update` although Debian's lists arrived: the install decides.
-    update = subprocess.run(
-        [*apt, "update"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
+    update = subprocess.run([*apt, "update"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     done = subprocess.run(
         [*apt, "install", "--no-install-recommends", "-y", *packages],
         stdin=subprocess.DEVNULL,
@@ -94,9 +96,7 @@ def install_system_packages(missing: Sequence[Need], prefix: Sequence[str]) -> N
         check=False,
     )
     if done.returncode != 0:
-        raise SetupFailed(
-            "\n".join([update.stderr.strip(), done.stdout.strip(), done.stderr.strip(), explain(missing)])
-        )
+        raise SetupFailed(explain(missing), output=update.stderr + done.stdout + done.stderr)
 
 
 def ensure_system(mode: str) -> None:
@@ -159,16 +159,21 @@ def is_usable(stamp: Mapping[str, object]) -> bool:
 
 
 def run_quietly(command: Sequence[str | Path], failure: str) -> None:
-    """Run `command` and show its output only if it fails, then as SetupFailed opened by `failure`."""
+    """Run `command` in the clone; if it fails show its output and raise SetupFailed with the text `failure`."""
     environment = {k: v for k, v in os.environ.items() if k not in {"PYTHONHOME", "PYTHONPATH"}}
-    environment["PIP_USER"] = (
-        "0"  # the user-wide setting `user = true` makes pip refuse a virtual environment
-    )
+    # The user-wide pip setting `user = true` would make pip refuse a virtual environment.
+    environment["PIP_USER"] = "0"
     done = subprocess.run(
-        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
-        raise SetupFailed("\n".join([failure, done.stdout.strip(), done.stderr.strip()]))
+        raise SetupFailed(failure, output=done.stdout + done.stderr)
 
 
 def ensure_venv(mode: str) -> None:
@@ -189,24 +194,17 @@ def ensure_venv(mode: str) -> None:
             empty_folder(VENV, keep=UNFINISHED)
             # The base interpreter: `make` may have been called from inside the .venv that was just emptied.
             python = getattr(sys, "_base_executable", sys.executable)
-            run_quietly([python, "-m", "venv", VENV], "python3 -m venv failed:")
-        requirement = f"{ROOT}[{','.join(extras)}]"
-        pip: list[str | Path] = [
-            VENV / "bin" / "python",
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ]
-        run_quietly([*pip, "-c", CONSTRAINTS, "-e", requirement], "pip could not install Lorry's packages:")
+            run_quietly([python, "-m", "venv", VENV], "python3 -m venv failed; its own words stand above.")
+        pip: list[str | Path] = [VENV / "bin" / "python", "-m", "pip", "install", "-q"]
+        run_quietly(
+            [*pip, "--disable-pip-version-check", "-c", CONSTRAINTS, "-e", f".[{','.join(extras)}]"],
+            "pip could not install Lorry's packages; its own words stand above. It needs the network.",
+        )
         record = {"fingerprint": fingerprint(), "extras": extras, "root": str(ROOT)}
         STAMP.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         UNFINISHED.unlink()
     except OSError as error:
-        raise SetupFailed(
-            f"cannot write to {VENV}: {error.strerror}. Does it belong to another user?"
-        ) from error
+        raise SetupFailed(f"cannot write to {VENV}: {error.strerror}. Does it belong to another user?") from error
     say(f"done in {time.monotonic() - started:.0f} s")
 
 
@@ -245,6 +243,8 @@ def main() -> int:
             ensure_system(mode)
             ensure_venv(mode)
     except SetupFailed as failure:
+        if failure.output:
+            print(failure.output, file=sys.stderr)
         print(f"lorry set-up: {failure}", file=sys.stderr)
         return 1
     return 0

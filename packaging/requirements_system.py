@@ -61,9 +61,7 @@ def _has_server_programs(folder: Path) -> bool:
 def has_font() -> bool:
     """Whether any scalable font is installed where fontconfig looks by default."""
     folders = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path.home() / ".local/share/fonts")
-    return any(
-        file.suffix.lower() in {".ttf", ".otf", ".ttc"} for folder in folders for file in folder.rglob("*")
-    )
+    return any(file.suffix.lower() in {".ttf", ".otf", ".ttc"} for folder in folders for file in folder.rglob("*"))
 
 
 def _library(soname: str, package: str, what: str) -> Need:

@@ -13,7 +13,7 @@ from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QSizePolicy, QWidget
 
 from lorry.core.model import DatasetFormat, DatasetQuery, DatasetStatus
-from lorry.gui.shell.choice_box import ChoiceBox
+from lorry.gui.shell.combo_box import ComboBox
 from lorry.gui.shell.theme import Theme
 from lorry.text.format import format_label
 
@@ -83,12 +83,12 @@ class Filters(QObject):
         super().__init__(parent)
         self._limit = limit
         self.search = SearchField(theme, parent)
-        self.status = ChoiceBox(theme)
+        self.status = ComboBox(theme, parent)
         self.status.setAccessibleName("Filter by status")
         self.status.addItem("Status: all", None)
         for status, word in STATUS_WORDS.items():
             self.status.addItem(f"Status: {word}", status)
-        self.format = ChoiceBox(theme)
+        self.format = ComboBox(theme, parent)
         self.format.setAccessibleName("Filter by format")
         self.format.addItem("Format: all", None)
         for dataset_format in DatasetFormat:
@@ -154,6 +154,6 @@ class Filters(QObject):
             self.changed.emit(query)
 
 
-def _choice(box: ChoiceBox, kind: Callable[[str], T]) -> T | None:
+def _choice(box: ComboBox, kind: Callable[[str], T]) -> T | None:
     value = box.currentData()
     return None if value is None else kind(value)

@@ -11,7 +11,7 @@ from enum import IntEnum
 from uuid import UUID
 
 from lorry.core.model import Dataset, Transfer
-from lorry.gui.datasets.badges import Badge, badge_for
+from lorry.gui.datasets.badges import Badge, badge_for, is_local
 from lorry.text.format import MISSING, count, date, format_short, full_date, plural, safe_name, size
 
 
@@ -75,6 +75,11 @@ class Row:
     def created_at(self) -> datetime | None:
         """When the server made the row; None before it did."""
         return self.dataset.created_at if self.dataset else None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether an upload of this computer stands behind it that is not over."""
+        return self.transfer is not None and is_local(self.transfer)
 
     @property
     def badge(self) -> Badge:

@@ -91,11 +91,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(parsed: Arguments, data_dir: Path) -> None:
-    # Loading the gateway takes as long as starting PostgreSQL; both at once halve the time to ready.
-    loading = Thread(target=_load_gateway, name="lorry-load")
-    loading.start()
     from lorry.local_server.database import Database
 
+    # Loading the gateway takes as long as starting PostgreSQL; both at once shorten the time to ready. Never begin
+    # before psycopg is loaded: its compiled parts import each other and cannot be loaded by two threads.
+    loading = Thread(target=_load_gateway, name="lorry-load")
+    loading.start()
     secrets = WorkspaceSecrets.load_or_make(data_dir, _jwt_secret(parsed.jwt_secret_file))
     note = data_dir / WORKSPACE_FILE
     url = parsed.database_url

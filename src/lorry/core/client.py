@@ -14,6 +14,8 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from lorry.core.config import ServerConfig
+from lorry.core.doctor import Check
+from lorry.core.doctor import Check, Doctor
 from lorry.core.engine import Engine
 from lorry.core.errors import AuthError, CancelReason, ErrorCode, LorryError, during
 from lorry.core.events import AccountChanged, DatasetChanged, DatasetsStale, Event
@@ -43,10 +45,12 @@ class Client:
         session: SessionKeeper,
         remote: Remote,
         journal: Journal,
+        doctor: Callable[[Callable[[], object]], Doctor],
         *,
         workers: int = 2,
     ) -> None:
         self.config = config
+        self._doctor = doctor
         self._session = session
         self._remote = remote
         self._journal = journal
@@ -71,6 +75,29 @@ class Client:
         """Start a session. Raises AuthError, NetworkError, ServerError or ProtocolError."""
         with during("sign in"):
             return self._session.sign_in(email, password)
+
+    def connect(self) -> Account:
+        """Sign in with what is at hand: the password of the configuration, else the session of an earlier run.
+
+        Raises:
+            AuthError: NOT_SIGNED_IN when there is neither; or what `sign_in` raises.
+        """
+        if self._session.account is not None:
+            return self._session.account
+        if self.config.email and self.config.password:
+            return self.sign_in(self.config.email, self.config.password)
+        account = self._session.restore()
+        if account is None:
+            raise AuthError(ErrorCode.NOT_SIGNED_IN)
+        return account
+
+    def report_no_account(self, reason: LorryError) -> None:
+        """Tell the front end that connecting at the start did not work out."""
+        self._emit(AccountChanged(None, reason))
+
+    def diagnose(self) -> list[Check]:
+        """Check the connection, the sign-in and the project. Never raises a LorryError."""
+        return self._doctor(self.connect).run()
 
     def sign_out(self) -> None:
         """End the session here, and on the server if it can be reached. Uploads stop and stay resumable."""

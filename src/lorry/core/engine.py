@@ -17,17 +17,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from lorry.core.cancel import CancelToken
-from lorry.core.errors import (
-    AuthError,
-    Cancelled,
-    CancelReason,
-    ConflictError,
-    ErrorCode,
-    LorryError,
-    ProtocolError,
-    RejectedError,
-    SourceError,
-)
+from lorry.core.errors import AuthError, Cancelled, CancelReason, ErrorCode, LorryError
 from lorry.core.events import Event, TransferChanged, TransferRemoved
 from lorry.core.model import Dataset, Phase, Transfer, TransferState, UploadJob
 from lorry.core.progress import Meter
@@ -38,8 +28,6 @@ log = logging.getLogger(__name__)
 
 #: Joining all transfer threads at shutdown takes at most this long (s).
 SHUTDOWN_S = 5.0
-#: After one of these the upload cannot go on as it is, so what it made on the server is removed.
-_FINAL = (RejectedError, SourceError, ProtocolError, ConflictError)
 
 
 @dataclass(slots=True)
@@ -265,7 +253,7 @@ class Engine:
         log.info("upload %s failed: %s", live.job.dataset_id, error)
         try:
             live.job = self._journal.note(live.job, last_error=error.code.value)
-            if isinstance(error, _FINAL):
+            if error.is_final:
                 self._undo(live, error)
         except LorryError as second:
             error.detail += f"; and then {second}"

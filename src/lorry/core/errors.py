@@ -89,6 +89,8 @@ class LorryError(Exception):
 
     #: True when the same request may work later without anybody changing anything.
     retryable = False
+    #: True when an upload cannot go on as it is, so that what it made on the server is taken back.
+    is_final = False
 
     def __init__(
         self,
@@ -116,7 +118,7 @@ class ServerError(LorryError):
 
 
 class ConflictError(LorryError):
-    pass
+    is_final = True
 
 
 class AuthError(LorryError):
@@ -124,11 +126,11 @@ class AuthError(LorryError):
 
 
 class RejectedError(LorryError):
-    pass
+    is_final = True
 
 
 class SourceError(LorryError):
-    pass
+    is_final = True
 
 
 class StoreError(LorryError):
@@ -136,7 +138,7 @@ class StoreError(LorryError):
 
 
 class ProtocolError(LorryError):
-    pass
+    is_final = True
 
 
 class ConfigError(LorryError):

@@ -34,6 +34,13 @@ class DatasetChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class DatasetGone:
+    """A row that was being followed is not there any more."""
+
+    dataset_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetsStale:
     """The list on screen may be out of date; read it again."""
 
@@ -46,4 +53,4 @@ class AccountChanged:
     reason: LorryError | None = None
 
 
-Event = TransferChanged | TransferRemoved | DatasetChanged | DatasetsStale | AccountChanged
+Event = TransferChanged | TransferRemoved | DatasetChanged | DatasetGone | DatasetsStale | AccountChanged

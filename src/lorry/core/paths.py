@@ -62,12 +62,14 @@ class Paths:
 
 
 def private_dir(path: Path) -> Path:
-    """Create a folder only this user may enter (0700) and return it.
+    """Create a folder, and missing ones above it, that only this user may enter (0700) and return it.
 
     Raises:
         OSError: it cannot be made.
     """
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for folder in (*reversed(path.parents), path):
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
     return path
 
 

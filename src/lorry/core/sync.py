@@ -15,7 +15,7 @@ from uuid import UUID
 
 from lorry.core.cancel import CancelToken
 from lorry.core.errors import AuthError, Cancelled, CancelReason, LorryError, during
-from lorry.core.events import DatasetChanged, DatasetsStale, Event
+from lorry.core.events import DatasetChanged, DatasetGone, Event
 from lorry.core.model import Dataset, DatasetPage, DatasetQuery, DatasetStatus
 from lorry.core.remote.datasets import DatasetsApi
 from lorry.core.remote.functions import FunctionsApi
@@ -164,7 +164,7 @@ class ValidationWatch:
             return
         self._forget(dataset_id)
         self._on_change()
-        self._emit(DatasetChanged(row) if row is not None else DatasetsStale())
+        self._emit(DatasetChanged(row) if row is not None else DatasetGone(dataset_id))
 
     def _later(self, dataset_id: UUID) -> None:
         now = time.monotonic()

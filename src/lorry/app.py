@@ -1,0 +1,163 @@
+"""Composition root: opens what is needed in order, runs a command or the window, closes in reverse.
+
+Nothing else constructs services.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+
+from lorry.cli import commands
+from lorry.cli.arguments import COMMANDS, command_parser, window_parser
+from lorry.core.client import Client
+from lorry.core.config import ServerConfig
+from lorry.core.doctor import Doctor
+from lorry.core.errors import ConfigError, ErrorCode, LorryError
+from lorry.core.paths import Paths, private_dir
+from lorry.core.remote.credentials import KeyringStore, MemoryOnly, SessionStore
+from lorry.core.remote.datasets import DatasetsApi
+from lorry.core.remote.functions import FunctionsApi
+from lorry.core.remote.http import ApiClient
+from lorry.core.remote.objects import ObjectsApi
+from lorry.core.remote.put import SignedPut
+from lorry.core.remote.session import SessionKeeper
+from lorry.core.store.journal import Journal
+from lorry.core.store.settings import Settings
+from lorry.core.upload import Remote
+from lorry.local_server.launch import WorkspaceError, open_workspace
+
+log = logging.getLogger("lorry")
+
+_LOG_BYTES, _LOG_FILES = 2_000_000, 3
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `lorry` with these arguments and return the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    signal.signal(signal.SIGTERM, _terminated)
+    paths = Paths.from_environment()
+    if words and (words[0] in COMMANDS or words[0] in ("-h", "--help") or _is_option(words)):
+        arguments = command_parser().parse_args(words)
+        _log_to_file(paths)
+        try:
+            return commands.run(arguments, commands.Surroundings(paths, lambda: open_client(paths)))
+        except KeyboardInterrupt:
+            print("\nlorry: Stopped. What was started can go on with: lorry resume", file=sys.stderr)
+            return 130
+    files = window_parser().parse_args(words).files
+    _log_to_file(paths)
+    return _run_window(paths, files)
+
+
+def _is_option(words: Sequence[str]) -> bool:
+    return words[0] == "--json" and len(words) > 1
+
+
+def _terminated(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def open_client(paths: Paths) -> Iterator[Client]:
+    """A client for the project the environment names, else for the local workspace, which is started if need be.
+
+    Raises:
+        ConfigError: the environment names something that cannot be used.
+        LorryError: WORKSPACE_FAILED when the local workspace does not start.
+        StoreError: the journal cannot be opened.
+    """
+    with ExitStack() as closing:
+        config = ServerConfig.from_environment() or closing.enter_context(_local_workspace(paths))
+        http = closing.enter_context(ApiClient(config))
+        store: SessionStore = MemoryOnly() if config.password else KeyringStore()
+        private_dir(paths.data_dir)
+        session = SessionKeeper(config, http, store, paths.session_lock)
+        http.use_tokens(session)
+        remote = Remote(
+            DatasetsApi(config, http), ObjectsApi(config, http), FunctionsApi(config, http), SignedPut(config)
+        )
+        journal = Journal(paths.journal)
+        closing.callback(journal.close)
+        client = Client(
+            config,
+            session,
+            remote,
+            journal,
+            lambda sign_in: Doctor(http, config.url, remote, sign_in, paths.data_dir),
+        )
+        closing.callback(client.close)
+        yield client
+
+
+@contextmanager
+def _local_workspace(paths: Paths) -> Iterator[ServerConfig]:
+    private_dir(paths.log_dir)
+    try:
+        workspace = open_workspace(paths.workspace_dir, log_path=paths.workspace_log)
+    except WorkspaceError as error:
+        raise ConfigError(
+            ErrorCode.WORKSPACE_FAILED,
+            str(error),
+            step="start the local workspace",
+            context={"reason": error.reason, "log_path": str(error.log_path)},
+        ) from error
+    try:
+        yield ServerConfig.create(
+            workspace.url, workspace.anon_key, workspace.email, workspace.password, is_local_workspace=True
+        )
+    finally:
+        workspace.close()
+
+
+def _run_window(paths: Paths, files: Sequence[Path]) -> int:
+    try:
+        from lorry.gui.shell.open import open_window, show_start_problem
+    except ImportError as error:
+        print(f"lorry: The window cannot be opened: {error}. `lorry upload FILE` works without it.", file=sys.stderr)
+        return 1
+    settings = Settings(paths.settings)
+    try:
+        with open_client(paths) as client:
+            # The window opens at once; whoever is signed in is told by an event.
+            threading.Thread(target=_connect, args=(client,), name="lorry-task-connect", daemon=True).start()
+            return open_window(client, files=[path.absolute() for path in files], settings=settings)
+    except LorryError as error:
+        log.error("the start failed: %s", error)
+        return show_start_problem(error)
+
+
+def _connect(client: Client) -> None:
+    try:
+        client.connect()
+    except LorryError as error:
+        client.report_no_account(error)
+
+
+def _log_to_file(paths: Paths) -> None:
+    """Log to a file of this profile; where that is not possible there is no log, and no failure either."""
+    for name in ("httpx", "httpcore", "hpack"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # their info lines hold signed URLs
+    try:
+        private_dir(paths.log_dir)
+        handler = logging.handlers.RotatingFileHandler(
+            paths.log, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES, encoding="utf-8"
+        )
+        paths.log.chmod(0o600)
+    except OSError:
+        logging.getLogger("lorry").addHandler(logging.NullHandler())
+        return
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger("lorry").addHandler(handler)
+    logging.getLogger("lorry").setLevel(logging.INFO)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -18,7 +18,7 @@ CONTEXT: dict[str, str | int] = {
     "size_bytes": 612_000_000,
     "limit_bytes": MAX_FILE_BYTES,
     "field": "name",
-    "reason": "is not a whole number",
+    "reason": "it is not a whole number",
     "host": "project.example",
     "seconds": 54,
     "log_path": "server.log",

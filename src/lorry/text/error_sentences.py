@@ -75,6 +75,9 @@ def _about_file(
 
 def _too_large(error: LorryError, action: ErrorAction) -> _Words:
     given, limit = error.context.get("size_bytes"), error.context.get("limit_bytes")
+    if error.context.get("proxy"):
+        refused = f"It refused {size(int(given))}." if given is not None else "It refused the file."
+        return "Too large for a proxy between you and the project.", refused, ErrorAction.COPY_DETAILS
     what = f"Too large{_file(error)}." if given is None else f"Too large: {size(int(given))}."
     if limit is None:
         return what, "The project does not accept files of this size.", action
@@ -101,7 +104,8 @@ def _email_not_confirmed(error: LorryError) -> _Words:
 def _bad_setting(error: LorryError) -> _Words:
     field, reason = _value(error, "field"), _value(error, "reason")
     what = f"The setting {field} cannot be used." if field else "A setting cannot be used."
-    return what, f"It {reason}." if reason else "Correct it and start Lorry again.", ErrorAction.COPY_DETAILS
+    why = f"{reason[0].upper()}{reason[1:]}." if reason else ""
+    return what, _join(why, "Correct it and start Lorry again."), ErrorAction.COPY_DETAILS
 
 
 def _invalid_value(error: LorryError) -> _Words:

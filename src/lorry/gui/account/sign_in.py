@@ -1,0 +1,150 @@
+"""Signing in to a project with e-mail and password.
+
+The password goes from the field to the client, on a task thread, and is wiped from the field afterwards; nothing here
+keeps it. Which project it is was settled before: the address is shown, not asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QDialog, QLineEdit, QVBoxLayout, QWidget
+
+from lorry.core.errors import LorryError
+from lorry.core.model import Account
+from lorry.gui.shell.field import Field
+from lorry.gui.shell.focus_ring import FocusRing
+from lorry.gui.shell.inbox import Inbox
+from lorry.gui.shell.theme import Theme
+from lorry.gui.shell.themed import IconView, ThemedLabel, push_button
+from lorry.gui.shell.verdict import VerdictBox
+from lorry.text.error_text import describe
+
+if TYPE_CHECKING:
+    from lorry.core.client import Client
+
+_WIDTH = 344
+
+
+class SignInDialog(QDialog):
+    """Closes itself, accepted, once somebody is signed in.
+
+    Signals:
+        signed_in(Account).
+    """
+
+    signed_in = Signal(object)
+
+    def __init__(
+        self,
+        client: Client,
+        inbox: Inbox,
+        theme: Theme,
+        parent: QWidget | None = None,
+        *,
+        project: str = "",
+        address: str = "",
+        email: str = "",
+    ) -> None:
+        """`project` is the name in the title, `address` the line below it; `email` fills the first field."""
+        super().__init__(parent)
+        self._client, self._inbox, self._theme = client, inbox, theme
+        self.email_edit = QLineEdit(email)
+        self.email_edit.setPlaceholderText("ana@example.com")
+        self.email_edit.setInputMethodHints(Qt.InputMethodHint.ImhEmailCharactersOnly)
+        self.password_edit = QLineEdit()
+        self.password_edit.setEchoMode(QLineEdit.EchoMode.Password)
+        self.password_edit.setInputMethodHints(Qt.InputMethodHint.ImhHiddenText | Qt.InputMethodHint.ImhSensitiveData)
+        self.email_field = Field(theme, "E-mail", self.email_edit)
+        self.password_field = Field(theme, "Password", self.password_edit)
+        self.show_action = QAction(self)
+        self.show_action.setCheckable(True)
+        self.show_action.toggled.connect(self._on_show_toggled)
+        self.password_edit.addAction(self.show_action, QLineEdit.ActionPosition.TrailingPosition)
+        self.problem_box = VerdictBox(theme)
+        self.problem_box.hide()
+        self.sign_in_button = push_button(theme, "Sign in", kind="primary")
+        self.sign_in_button.setDefault(True)
+        self.sign_in_button.clicked.connect(self._on_sign_in_clicked)
+        self.setWindowTitle("Sign in")
+        self._build(f"Sign in to {project}" if project else "Sign in", address)
+        self._on_show_toggled(False)
+        FocusRing(theme, self)
+        (self.password_edit if email else self.email_edit).setFocus()
+
+    def _build(self, title: str, address: str) -> None:
+        centre = Qt.AlignmentFlag.AlignHCenter
+        heading = ThemedLabel(self._theme, title, "title", wraps=True)
+        heading.setAlignment(centre)
+        column = QVBoxLayout()
+        column.setSpacing(0)
+        column.addWidget(IconView(self._theme, "mark", "accentText", 48), 0, centre)
+        column.addSpacing(12)
+        column.addWidget(heading)
+        if address:
+            where = ThemedLabel(self._theme, address, "body", "second", selectable=True)
+            column.addWidget(where, 0, centre)
+        column.addSpacing(20)
+        for widget in (self.problem_box, self.email_field, self.password_field):
+            column.addWidget(widget)
+            column.addSpacing(16)
+        column.addSpacing(4)
+        column.addWidget(self.sign_in_button)
+        content = QWidget()
+        content.setLayout(column)
+        content.setFixedWidth(_WIDTH)
+        column.setContentsMargins(0, 0, 0, 0)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(40, 32, 40, 32)
+        outer.addStretch(1)
+        outer.addWidget(content, 0, centre)
+        outer.addStretch(1)
+        self.setTabOrder(self.email_edit, self.password_edit)
+        self.setTabOrder(self.password_edit, self.sign_in_button)
+
+    def _on_show_toggled(self, is_shown: bool) -> None:
+        mode = QLineEdit.EchoMode.Normal if is_shown else QLineEdit.EchoMode.Password
+        self.password_edit.setEchoMode(mode)
+        self.show_action.setText("Hide the password" if is_shown else "Show the password")
+        self._theme.bind_icon(self.show_action, "eye-off" if is_shown else "eye")
+
+    def _on_sign_in_clicked(self) -> None:
+        email, password = self.email_edit.text().strip(), self.password_edit.text()
+        self.email_field.set_problem("" if "@" in email else "Enter your e-mail address.")
+        self.password_field.set_problem("" if password else "Enter your password.")
+        if "@" not in email or not password:
+            (self.password_edit if "@" in email else self.email_edit).setFocus()
+            return
+        self._set_busy(True)
+        self._inbox.run(lambda: self._client.sign_in(email, password), self._on_signed_in, self._on_sign_in_failed)
+
+    def _on_signed_in(self, account: Account) -> None:
+        self._forget_password()
+        self._set_busy(False)
+        self.problem_box.hide()
+        self.signed_in.emit(account)
+        self.accept()
+
+    def _on_sign_in_failed(self, error: LorryError) -> None:
+        self._set_busy(False)
+        text = describe(error)
+        self.problem_box.show_verdict("error", text.what, text.meaning)
+        self.problem_box.show()
+        self.password_edit.selectAll()
+        self.password_edit.setFocus()
+
+    def done(self, result: int) -> None:
+        """Whatever way the dialog is left, no password stays in it."""
+        self._forget_password()
+        super().done(result)
+
+    def _forget_password(self) -> None:
+        self.password_edit.clear()
+        self.show_action.setChecked(False)
+
+    def _set_busy(self, is_busy: bool) -> None:
+        self.sign_in_button.setText("Signing in…" if is_busy else "Sign in")
+        for widget in (self.sign_in_button, self.email_edit, self.password_edit):
+            widget.setEnabled(not is_busy)

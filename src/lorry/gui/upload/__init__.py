@@ -1,0 +1,1 @@
+"""The upload dialog: choose a file, name it, see it travel, read the verdict."""

@@ -1,0 +1,240 @@
+"""The quick way: a block of lines in which nothing is wrong is decoded and counted as a whole.
+
+`take_block` either takes all rows of a block, with exactly the result the rules would give one by one, or changes
+nothing and says so; then the reader halves the block until the odd rows stand alone. Measured on one core of a
+two-core machine: typed decoding 700 MB/s without garbage collection, the two byte filters 1 GB/s, counting 300 MB/s.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from itertools import accumulate, chain, pairwise
+from operator import add, attrgetter
+from typing import cast
+
+import msgspec
+
+from lorry.core.checks.formats import ConversationRow, PairGroup, PairRow, Turn
+from lorry.core.checks.intake import Intake, Run
+from lorry.core.checks.jsontext import MAX_DEPTH
+
+_CONVERSATIONS = msgspec.json.Decoder(ConversationRow)
+_PAIRS = msgspec.json.Decoder(PairRow)
+_CONVERSATION_LIST = msgspec.json.Decoder(list[ConversationRow])
+_PAIR_LIST = msgspec.json.Decoder(list[PairRow])
+_GROUP_LIST = msgspec.json.Decoder(list[PairGroup])
+
+_ALL_BYTES = bytes(range(256))
+_NOT_STRUCTURE = _ALL_BYTES.translate(None, b'{}[]"0123456789eE-.,:')
+_NOT_BRACKETS = _ALL_BYTES.translate(None, b'{}[]"')
+_BRACKETS_ALIKE = bytes.maketrans(b"[]", b"{}")
+_DIGITS_ALIKE = bytes.maketrans(b"0123456789E", b"0000000000e")
+_NOT_NUMBERS = b'{}"'
+_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_ODD_NUMBER = re.compile(rb"[0-9]{19}|[0-9][eE]\+?[0-9]{3}")
+
+_contents = cast(Callable[[Turn], str], attrgetter("content"))
+_roles = cast(Callable[[Turn], str], attrgetter("role"))
+
+
+def needs_close_look(block: bytes) -> bool:
+    """Whether a block of valid JSON may break F03, F18 or F19, which the typed decoder lets pass in skipped keys.
+
+    Never misses one; a block that says yes for nothing (brackets in texts, odd ids) is looked at again without
+    its strings.
+    """
+    if not block.isascii():
+        try:
+            block.decode("utf-8")
+        except UnicodeDecodeError:
+            return True
+    bare = block.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in block else block
+    reduced = bare.translate(None, _NOT_STRUCTURE)
+    if _nests_flat(reduced.translate(_BRACKETS_ALIKE, _NOT_BRACKETS)) and not _may_hold_odd_number(reduced):
+        return False
+    skeleton = _STRINGS.sub(b"", block)
+    return _ODD_NUMBER.search(skeleton) is not None or not _nests_flat(
+        skeleton.translate(_BRACKETS_ALIKE, _NOT_BRACKETS), rounds=MAX_DEPTH
+    )
+
+
+def _nests_flat(brackets: bytes, rounds: int = 12) -> bool:
+    """Whether brackets, all made alike, and quotes vanish when empty pairs are removed so many times."""
+    brackets = brackets.replace(b'""', b"")
+    for _ in range(rounds):
+        if not brackets:
+            return True
+        brackets = brackets.replace(b"{}", b"")
+    return not brackets
+
+
+def _may_hold_odd_number(reduced: bytes) -> bool:
+    digits = reduced.translate(_DIGITS_ALIKE, _NOT_NUMBERS)
+    if b"0" * 19 in digits:
+        return True
+    # Ids in hexadecimal are full of "5e123"; a number follows a colon, comma or bracket.
+    at = digits.find(b"0e000")
+    while at >= 0:
+        before = digits[max(0, at - 40) : at].rstrip(b"0.-")
+        if not before or before[-1:] in b":,[":
+            return True
+        at = digits.find(b"0e000", at + 5)
+    return False
+
+
+def take_block(intake: Intake, block: bytes, first_line: int, lines: int) -> bool:
+    """Take a block of `lines` complete lines if nothing in it is wrong; otherwise change nothing, return False."""
+    joint = b"}\r\n{" if block.endswith(b"\r\n") else b"}\n{"
+    # A line end between } and { is no part of a JSON value, so every line is a row of its own.
+    if block[:1] != b"{" or not block.endswith(joint[:-1]) or block.count(joint) != lines - 1:
+        return False
+    places = range(first_line, first_line + lines)
+    try:
+        if intake.kind == "conversation":
+            return _take_conversations(intake, _CONVERSATIONS.decode_lines(block), block, places)
+        if intake.kind == "pair":
+            return _take_pairs(intake, _PAIRS.decode_lines(block), block, places)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return False
+
+
+def take_elements(intake: Intake, elements: Sequence[bytes], places: Sequence[int]) -> bool:
+    """Take elements of a document's list if nothing in them is wrong; otherwise change nothing, return False."""
+    block = b"[" + b",".join(elements) + b"]"
+    try:
+        if intake.kind == "conversation":
+            return _take_conversations(intake, _CONVERSATION_LIST.decode(block), block, places)
+        if intake.kind == "pair":
+            return _take_pairs(intake, _PAIR_LIST.decode(block), block, places)
+        if intake.kind == "pair_group":
+            return _take_groups(intake, _GROUP_LIST.decode(block), block, places)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return False
+
+
+@lru_cache(maxsize=4096)
+def _pairs_in(roles: tuple[str, ...]) -> int:
+    """Training pairs of a conversation with these roles; -1 if it has no assistant turn."""
+    pairs = 0
+    user_before = False
+    for role in roles:
+        user_before = user_before or role == "user"
+        pairs += role == "assistant" and user_before
+    return pairs if "assistant" in roles else -1
+
+
+def _all_written(texts: Iterable[str]) -> bool:
+    """Whether no text is blank."""
+    return all(map(str.strip, texts))
+
+
+def _take_conversations(intake: Intake, rows: list[ConversationRow], block: bytes, places: Sequence[int]) -> bool:
+    if len(rows) != len(places):
+        return False
+    ids = [row.conversation_id for row in rows]
+    turn_lists = [row.turns for row in rows]
+    turns = list(chain.from_iterable(turn_lists))
+    contents = list(map(_contents, turns))
+    roles = list(map(_roles, turns))
+    if not _all_written(ids) or not _all_written(contents):
+        return False
+    sizes = list(map(len, turn_lists))
+    ends = list(accumulate(sizes, initial=0))
+    pairs = [_pairs_in(tuple(roles[start:end])) for start, end in pairwise(ends)]
+    if min(pairs) < 0 or needs_close_look(block):
+        return False
+
+    words = [content.count(" ") + 1 for content in contents]
+    sums = list(accumulate(words, initial=0))
+    statistics = intake.statistics
+    statistics.conversations += len(rows)
+    statistics.turns += len(turns)
+    statistics.words += sums[-1]
+    statistics.training_pairs += sum(pairs)
+    statistics.turns_per_conversation.update(sizes)
+    statistics.words_per_conversation.update([sums[end] - sums[start] for start, end in pairwise(ends)])
+    for (role, count), number in Counter(zip(roles, words, strict=True)).items():
+        statistics.words_per_text[role][count] += number
+    intake.conversation_ids.add_hashes(map(hash, ids), places)
+    return True
+
+
+def _take_pairs(intake: Intake, rows: list[PairRow], block: bytes, places: Sequence[int]) -> bool:
+    if len(rows) != len(places):
+        return False
+    hashes = [hash(row.conversation_id) for row in rows]
+    numbers = [row.turn_number for row in rows]
+    if (
+        not _all_written(row.current_user_input for row in rows)
+        or not _all_written(row.target_response for row in rows)
+        or not _all_written(row.conversation_id for row in rows)
+        or not _rises(intake.run, hashes, numbers)
+        or needs_close_look(block)
+    ):
+        return False
+    words = _count_pairs(intake, rows)
+    intake.pair_ids.add_hashes((hash(row.id) for row in rows), places)
+    run = intake.run
+    for index, hashed in enumerate(hashes):
+        if run is None or run.hashed != hashed:
+            intake.close_run()
+            run = intake.run = Run(hashed, places[index], numbers[index])
+        run.last_turn = numbers[index]
+        run.turns += 2
+        run.words += words[index]
+    return True
+
+
+def _take_groups(intake: Intake, groups: list[PairGroup], block: bytes, places: Sequence[int]) -> bool:
+    if len(groups) != len(places):
+        return False
+    for group in groups:
+        pairs = group.training_pairs
+        numbers = [pair.turn_number for pair in pairs]
+        if (
+            not pairs
+            or not group.conversation_metadata.conversation_id.strip()
+            or not _all_written(pair.current_user_input for pair in pairs)
+            or not _all_written(pair.target_response for pair in pairs)
+            or not _all_written(pair.conversation_id for pair in pairs)
+            or any(later <= earlier for earlier, later in pairwise(numbers))
+            or len({pair.id for pair in pairs}) != len(pairs)
+        ):
+            return False
+    if needs_close_look(block):
+        return False
+    for group in groups:
+        words = _count_pairs(intake, group.training_pairs)
+        intake.statistics.add_conversation(2 * len(words), sum(words))
+    intake.conversation_ids.add_hashes((hash(group.conversation_metadata.conversation_id) for group in groups), places)
+    return True
+
+
+def _count_pairs(intake: Intake, rows: list[PairRow]) -> list[int]:
+    """Count the texts of pairs that are in order; returns the words of each pair."""
+    questions = [row.current_user_input.count(" ") + 1 for row in rows]
+    answers = [row.target_response.count(" ") + 1 for row in rows]
+    words = list(map(add, questions, answers))
+    statistics = intake.statistics
+    statistics.training_pairs += len(rows)
+    statistics.turns += 2 * len(rows)
+    statistics.words += sum(words)
+    statistics.add_texts("user", questions)
+    statistics.add_texts("assistant", answers)
+    statistics.add_texts("system", [row.system_prompt.count(" ") + 1 for row in rows if row.system_prompt is not None])
+    return words
+
+
+def _rises(run: Run | None, hashes: list[int], numbers: list[int]) -> bool:
+    """Whether turn numbers rise within every run of equal conversations, the open one included."""
+    last_hash, last_number = (run.hashed, run.last_turn) if run is not None else (None, 0)
+    for hashed, number in zip(hashes, numbers, strict=True):
+        if hashed == last_hash and number <= last_number:
+            return False
+        last_hash, last_number = hashed, number
+    return True

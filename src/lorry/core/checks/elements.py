@@ -1,0 +1,256 @@
+"""Checks a file that is one JSON document, or objects spread over several lines, element by element.
+
+Only the elements of its main list are taken as rows; metadata beside the list is read whole, the rest only looked
+through. Feeds an `Intake`, like `reader.py` does for lines. Runs in the thread that called `check_file`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import BinaryIO, NoReturn
+
+from lorry.core.checks import batch
+from lorry.core.checks.intake import Intake
+from lorry.core.checks.reader import MAX_ROW_BYTES, Row, read_value, take_text
+from lorry.core.checks.report import FindingLog, Path
+from lorry.core.checks.window import ValueCutOffError, ValueTooLongError, Window
+
+LIST_KEYS = ("conversations", "training_pairs")
+METADATA_KEYS = ("training_file_metadata", "dataset_metadata")
+_BATCH_BYTES = 256 * 1024
+#: A remembered element is its index and its offset in one integer; files are checked up to 500 MiB.
+_OFFSET_BITS = 31
+
+
+class _Member:
+    """The value of a key of the document, as a place whose paths begin with that key."""
+
+    prefix: Path = ()
+
+    def __init__(self, row: Row) -> None:
+        self._row = row
+
+    def position(self, path: Path) -> tuple[int, int]:
+        return self._row.position(path[1:])
+
+
+class _StopReadingError(Exception):
+    """The document is broken in a way that leaves nothing to go on from."""
+
+
+class DocumentCheck:
+    """Checks one document. `keys` are its top-level keys as far as they were read."""
+
+    def __init__(self, file: BinaryIO, start: int, intake: Intake, log: FindingLog) -> None:
+        self._file = file
+        self._window = Window(file, start, MAX_ROW_BYTES)
+        self._intake = intake
+        self._log = log
+        self._on_block: Callable[[int], None] = lambda _offset: None
+        self._waiting: list[tuple[bytes, Row, int]] = []
+        self._waiting_bytes = 0
+        # Positions known on the way, to find an element again without reading from the start.
+        self._milestones: list[tuple[int, int, int]] = [(start, 1, 1)]
+        self.keys: list[str] = []
+
+    def run(self, on_block: Callable[[int], None]) -> None:
+        """Read the document. `on_block` gets the bytes done from time to time and may raise to stop."""
+        self._on_block = on_block
+        window = self._window
+        try:
+            if window.peek() == b"[":
+                self._take_list(())
+            else:
+                self._take_members()
+            if window.peek():
+                self._complain("Not JSON: more text after the end of the document", "Keep one document in the file")
+        except _StopReadingError:
+            pass
+        self._finish()
+
+    def run_sequence(self, on_block: Callable[[int], None]) -> None:
+        """Read objects that follow each other with nothing but white space between them."""
+        self._on_block = on_block
+        try:
+            while self._window.peek():
+                self._take_element(())
+        except _StopReadingError:
+            pass
+        self._finish()
+
+    def _finish(self) -> None:
+        self._flush()
+        self._intake.statistics.lines = self._window.count_lines()
+        self._intake.finish(self._row_again)
+
+    def _take_members(self) -> None:
+        window = self._window
+        window.move(1)
+        while True:
+            if window.peek() != b'"':
+                if window.peek() == b"}" and not self.keys:
+                    window.move(1)
+                    return
+                self._complain('Not JSON: a key in "double quotes" was expected here')
+            _row, name = self._read_member_value()
+            key = str(name)
+            self.keys.append(key)
+            self._expect(b":", "a colon")
+            window.peek()
+            if key in LIST_KEYS and window.peek() == b"[":
+                self._take_list((key,))
+            else:
+                value_row, value = self._read_member_value()
+                if key in METADATA_KEYS:
+                    self._intake.take_metadata(value, key, _Member(value_row))
+            if self._expect(b",}", "a comma or the end") == b"}":
+                return
+
+    def _read_member_value(self) -> tuple[Row, object]:
+        """Read a key or a value beside the main list; a value over the limit is passed over."""
+        window = self._window
+        start = Row("", *window.line_and_column())
+        if not window.peek():
+            self._complain("Not JSON: a value was expected here")
+        try:
+            raw = window.value()
+        except ValueTooLongError:
+            window.skip_value()
+            return start, None
+        except ValueCutOffError:
+            self._report_cut_off()
+        row, parsed = read_value(raw, start, self._log, is_last=False)
+        window.move(len(raw))
+        if parsed is None and raw[:1] not in (b"{", b"[", b'"'):
+            raise _StopReadingError
+        return row, None if parsed is None else parsed.value
+
+    def _take_list(self, path: Path) -> None:
+        window = self._window
+        window.move(1)
+        index = 0
+        while True:
+            if window.peek() == b"]":
+                if index:
+                    self._complain_and_go_on("Not JSON: a comma before ]", "Remove the comma")
+                window.move(1)
+                return
+            self._take_element((*path, index))
+            index += 1
+            if window.peek() == b",":
+                window.move(1)
+            elif window.peek() == b"]":
+                window.move(1)
+                return
+            elif window.peek() in (b"{", b"["):
+                self._complain_and_go_on("Not JSON: a comma between the elements was expected here")
+            elif not window.peek():
+                self._report_cut_off()
+            else:
+                self._complain("Not JSON: a comma or ] was expected here")
+
+    def _take_element(self, path: Path) -> None:
+        window = self._window
+        if not window.peek():
+            self._report_cut_off()
+        index = path[-1] if path else 0
+        where = int(index) << _OFFSET_BITS | window.offset
+        start = Row("", *window.line_and_column(), path)
+        indent = window.line_start()
+        # In an indented file the next element begins like this one; that text inside an element means it lost its way.
+        next_start = b"\n" + indent + b"{" if not indent.strip() else b""
+        try:
+            raw = window.value()
+            broken = bool(next_start) and next_start in raw
+        except (ValueTooLongError, ValueCutOffError) as error:
+            raw, broken = self._judge_endless(start, next_start, error)
+        if broken:
+            end = raw.index(next_start)
+            self._flush()
+            take_text(raw[:end].rstrip(b" \t\r\n,"), start, self._intake, self._log, where=where, is_last=False)
+            window.move(end)
+            return
+        if raw:
+            window.move(len(raw))
+            self._add(raw, start, where)
+            if raw[:1] not in (b"{", b"[", b'"') and len(raw) == 1 and not raw.isdigit():
+                raise _StopReadingError
+
+    def _judge_endless(self, start: Row, next_start: bytes, error: Exception) -> tuple[bytes, bool]:
+        """Decide about an element without an end in reach: broken, too long (passed over), or cut off."""
+        held = self._window.held()
+        if next_start and next_start in held:
+            return held, True
+        if isinstance(error, ValueTooLongError):
+            self._flush()
+            size = self._window.skip_value()
+            self._log.add_at(
+                "F11", start.line, start.column, f"The row has {size / 1_000_000:,.1f} MB, over the limit of 16 MiB"
+            )
+            return b"", False
+        self._flush()
+        read_value(held, start, self._log, is_last=True)
+        raise _StopReadingError
+
+    def _add(self, raw: bytes, start: Row, where: int) -> None:
+        self._waiting.append((raw, start, where))
+        self._waiting_bytes += len(raw)
+        if self._waiting_bytes >= _BATCH_BYTES or not self._intake.sample.is_full:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Take the waiting elements, together if nothing is wrong with them."""
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        if not waiting:
+            return
+        is_quick = self._intake.sample.is_full and all(len(raw) <= 1_000_000 for raw, _start, _where in waiting)
+        if not is_quick or not batch.take_elements(
+            self._intake, [raw for raw, _start, _where in waiting], [where for _raw, _start, where in waiting]
+        ):
+            for raw, start, where in waiting:
+                take_text(raw, start, self._intake, self._log, where=where, is_last=False)
+        self._milestones.append((self._window.offset, *self._window.line_and_column()))
+        self._on_block(self._window.offset)
+
+    def _row_again(self, where: int) -> Row:
+        """Read an element again for a finding made after it was let go."""
+        offset = where & ((1 << _OFFSET_BITS) - 1)
+        milestone = self._milestones[bisect_right(self._milestones, offset, key=lambda stone: stone[0]) - 1]
+        window = Window(self._file, milestone[0], MAX_ROW_BYTES, milestone[1], milestone[2])
+        window.move_to(offset)
+        line, column = window.line_and_column()
+        return Row(window.value().decode("utf-8", "replace"), line, column, self._prefix_of(where))
+
+    def _prefix_of(self, where: int) -> Path:
+        index = where >> _OFFSET_BITS
+        list_key = next((key for key in self.keys if key in LIST_KEYS), None)
+        if self.keys:
+            return (list_key, index) if list_key else ()
+        return (index,)
+
+    def _expect(self, allowed: bytes, words: str) -> bytes:
+        found = self._window.peek()
+        if not found:
+            self._report_cut_off()
+        if found not in [allowed[index : index + 1] for index in range(len(allowed))]:
+            self._complain(f"Not JSON: {words} was expected here")
+        self._window.move(1)
+        return found
+
+    def _report_cut_off(self) -> NoReturn:
+        self._flush()
+        line, column = self._window.line_and_column()
+        self._log.add_at(
+            "F10", line, column, "The document is cut off here", "Get the file again from where it was made"
+        )
+        raise _StopReadingError
+
+    def _complain(self, message: str, suggestion: str = "") -> NoReturn:
+        self._complain_and_go_on(message, suggestion)
+        raise _StopReadingError
+
+    def _complain_and_go_on(self, message: str, suggestion: str = "") -> None:
+        self._flush()
+        line, column = self._window.line_and_column()
+        self._log.add_at("R01", line, column, message, suggestion)

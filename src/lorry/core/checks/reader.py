@@ -1,0 +1,256 @@
+"""Reads a file of lines: blocks of whole lines, rows with their place, and the findings of bytes and lines.
+
+Memory holds one block; a line over the limit is skipped without being loaded. `LineCheck` feeds an `Intake`. Files
+that are one JSON document are read by `elements.py`. Runs in the thread that called `check_file`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from lorry.core.checks import batch, jsontext
+from lorry.core.checks.intake import Intake
+from lorry.core.checks.report import FindingLog, Path
+
+#: A row over MAX_ROW_BYTES is skipped, one over LONG_ROW_BYTES gets a warning.
+MAX_ROW_BYTES = 16 * 1024 * 1024
+LONG_ROW_BYTES = 1_000_000
+#: A quarter of a long row at most: a long row then always fills one whole read without a line end.
+BLOCK_BYTES = 256 * 1024
+_HALVE_DOWN_TO = 4
+
+UTF8_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The text of a row and where it begins: a place that finds values by their path."""
+
+    text: str
+    line: int
+    column: int = 1
+    prefix: Path = ()
+
+    def position(self, path: Path) -> tuple[int, int]:
+        """Return line and column of the value at `path`, or of the innermost value around it."""
+        return self.at(jsontext.locate(self.text, path))
+
+    def at(self, offset: int) -> tuple[int, int]:
+        """Return line and column of a character of the text."""
+        line_start = self.text.rfind("\n", 0, offset) + 1
+        if line_start == 0:
+            return self.line, self.column + offset
+        return self.line + self.text.count("\n", 0, offset), offset - line_start + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole lines; only the last block of a file may lack its last line end. `data` is None for a skipped line."""
+
+    data: bytes | None
+    first_line: int
+    end_offset: int
+    has_long_line: bool
+    skipped_bytes: int = 0
+
+
+class LineReader:
+    """Cuts a file into blocks of whole lines and finds single lines again."""
+
+    def __init__(self, file: BinaryIO, start: int) -> None:
+        self._file = file
+        self._start = start
+        self._first_lines: list[int] = []
+        self._offsets: list[int] = []
+
+    def __iter__(self) -> Iterator[Block]:
+        """Yield the blocks of the file from the start offset on."""
+        self._file.seek(self._start)
+        line = 1
+        offset = self._start
+        parts: list[bytes] = []
+        held = 0
+        skipped = 0
+        while data := self._file.read(BLOCK_BYTES):
+            cut = data.rfind(b"\n") + 1
+            if skipped:
+                skip_end = data.find(b"\n") + 1
+                skipped += skip_end or len(data)
+                if not skip_end:
+                    continue
+                self._remember(line, offset)
+                offset += skipped
+                yield Block(None, line, offset, True, skipped)
+                line, skipped = line + 1, 0
+                data, cut = data[skip_end:], cut - skip_end
+            if cut == 0:
+                parts.append(data)
+                held += len(data)
+                if held > MAX_ROW_BYTES and len(parts) > 1:
+                    skipped, held = held, 0
+                    parts.clear()
+                continue
+            long_line = len(parts) > 1
+            block = b"".join((*parts, memoryview(data)[:cut])) if parts else data[:cut]
+            parts.clear()
+            if cut < len(data):
+                parts.append(data[cut:])
+            held = len(data) - cut
+            self._remember(line, offset)
+            offset += len(block)
+            yield Block(block, line, offset, long_line)
+            line += block.count(b"\n")
+        self._remember(line, offset)
+        if skipped:
+            yield Block(None, line, offset + skipped, True, skipped)
+        elif parts:
+            yield Block(b"".join(parts), line, offset + held, len(parts) > 1)
+
+    def _remember(self, line: int, offset: int) -> None:
+        self._first_lines.append(line)
+        self._offsets.append(offset)
+
+    def row(self, line: int) -> Row:
+        """Read one line again; `line` counts from 1 and has been read before."""
+        index = bisect_right(self._first_lines, line) - 1
+        self._file.seek(self._offsets[index])
+        for _ in range(line - self._first_lines[index]):
+            self._file.readline(MAX_ROW_BYTES)
+        raw = self._file.readline(MAX_ROW_BYTES + 2)
+        return Row(raw.rstrip(b"\r\n").decode("utf-8", "replace"), line)
+
+
+class LineCheck:
+    """Checks a file of lines, block by block."""
+
+    def __init__(self, file: BinaryIO, start: int, intake: Intake, log: FindingLog) -> None:
+        self._reader = LineReader(file, start)
+        self._intake = intake
+        self._log = log
+        self._first_blank_line = 0
+        self._blank_lines = 0
+        self._crlf_seen = False
+
+    def run(self, on_block: Callable[[int], None]) -> None:
+        """Read the whole file. `on_block` gets the bytes done after every block and may raise to stop."""
+        for block in self._reader:
+            if block.data is None:
+                self._intake.statistics.lines += 1
+                shown = f"{block.skipped_bytes / 1_000_000:,.1f} MB"
+                self._log.add_at("F11", block.first_line, 1, f"The row has {shown}, over the limit of 16 MiB")
+            else:
+                self._take(block.data, block.first_line, quick=not block.has_long_line)
+            on_block(block.end_offset)
+        if self._blank_lines:
+            noun = "blank line" if self._blank_lines == 1 else "blank lines, the first one here"
+            self._log.add_at(
+                "F09", self._first_blank_line, 1, f"{self._blank_lines:,} {noun}", "Remove the blank lines"
+            )
+        self._intake.finish(self._reader.row)
+
+    def _take(self, data: bytes, first_line: int, *, quick: bool = True) -> None:
+        lines = data.count(b"\n")
+        intake = self._intake
+        if quick and data.endswith(b"\n") and intake.sample.is_full and (self._crlf_seen or b"\r" not in data):
+            if batch.take_block(intake, data, first_line, lines):
+                intake.statistics.lines += lines
+                return
+            if lines > _HALVE_DOWN_TO:
+                middle = data.find(b"\n", len(data) // 2) + 1
+                if middle < len(data):
+                    self._take(data[:middle], first_line)
+                    self._take(data[middle:], first_line + data.count(b"\n", 0, middle))
+                    return
+        start = 0
+        line = first_line
+        while start < len(data):
+            end = data.find(b"\n", start)
+            terminated = end >= 0
+            if not terminated:
+                end = len(data)
+            self._take_line(data[start:end], line, is_cut=not terminated)
+            start = end + 1
+            line += 1
+
+    def _take_line(self, raw: bytes, line: int, *, is_cut: bool) -> None:
+        """Take one line without its line end; `is_cut` when the file ends without one."""
+        self._intake.statistics.lines += 1
+        if raw.endswith(b"\r") and not is_cut:
+            if not self._crlf_seen:
+                self._crlf_seen = True
+                column = len(raw.decode("utf-8", "replace"))
+                self._log.add_at("F06", line, column, "Windows line ends", "Fine as they are; LF is usual")
+            raw = raw[:-1]
+        if not raw.strip():
+            self._blank_lines += 1
+            self._first_blank_line = self._first_blank_line or line
+            return
+        if len(raw) > MAX_ROW_BYTES:
+            self._log.add_at("F11", line, 1, f"The row has {len(raw) / 1_000_000:,.1f} MB, over the limit of 16 MiB")
+            return
+        take_text(raw, Row("", line), self._intake, self._log, where=line, is_last=is_cut)
+
+
+def take_text(raw: bytes, start: Row, intake: Intake, log: FindingLog, *, where: int, is_last: bool) -> None:
+    """Check the bytes of one row and hand its value to the intake. `start` tells where the row begins."""
+    row, parsed = read_value(raw, start, log, is_last=is_last)
+    if parsed is not None:
+        intake.take(parsed.value, row, where)
+
+
+def read_value(raw: bytes, start: Row, log: FindingLog, *, is_last: bool) -> tuple[Row, jsontext.Parsed | None]:
+    """Read one JSON value and report F03, F04, F10, F11, F18 to F20 and R01; None if it has no value to go on with.
+
+    `is_last` when the file ends right after it, so that a value without an end is a file cut off.
+    """
+    if len(raw) > LONG_ROW_BYTES:
+        size = f"{len(raw) / 1_000_000:,.1f} MB"
+        log.add_at("F11", start.line, start.column, f"The row has {size}", level="warning")
+    text = _decode(raw, start, log, is_last=is_last)
+    row = Row(text, start.line, start.column, start.prefix)
+    nul = text.find("\0")
+    if nul >= 0:
+        log.add_at("F04", *row.at(nul), "NUL character", "Save the file as UTF-8 text")
+        return row, None
+    parsed = jsontext.parse(text)
+    complaint = parsed.too_deep or parsed.syntax
+    if complaint is not None:
+        code, message, suggestion = "R01", complaint.message, complaint.suggestion
+        if parsed.too_deep is not None:
+            code = "F18"
+        elif is_last and complaint.at_end:
+            code, suggestion = "F10", "Get the file again from where it was made"
+            message = "The last row is cut off: " + message.removeprefix("Not JSON: ")
+        log.add_at(code, *row.at(complaint.offset), message, suggestion)
+        return row, None
+    for number in parsed.numbers:
+        log.add_at("F19", *row.at(number.offset), number.message, number.suggestion)
+    if parsed.surrogate is not None:
+        log.add_at("F20", *row.at(parsed.surrogate.offset), parsed.surrogate.message, parsed.surrogate.suggestion)
+    return row, parsed
+
+
+def _decode(raw: bytes, start: Row, log: FindingLog, *, is_last: bool) -> str:
+    """Decode a row; a byte that is not UTF-8 is F03 and becomes a replacement character."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        # A character that the end of the file cuts in two is not a matter of encoding.
+        if is_last and error.end == len(raw) and error.reason == "unexpected end of data":
+            return raw[: error.start].decode("utf-8")
+        before = Row(raw[: error.start].decode("utf-8"), start.line, start.column)
+        line, column = before.at(len(before.text))
+        message = f"Byte 0x{raw[error.start]:02X}, number {error.start + 1} of the row, is not UTF-8"
+        log.add_at("F03", line, column, message, f"Save the file as UTF-8; it is probably {_likely_encoding(raw)}")
+        return raw.decode("utf-8", "replace")
+
+
+def _likely_encoding(raw: bytes) -> str:
+    try:
+        raw.decode("cp1252")
+    except UnicodeDecodeError:
+        return "Latin-1 or Mac Roman"
+    return "Windows-1252"

@@ -1,0 +1,210 @@
+"""What a check found: one finding, the log that collects them, and the report.
+
+Owns the levels of the codes, the limit of findings kept for a code, and the plain shapes that cross process
+borders (`to_dict`). Decides nothing about files: the rules do. Used inside the check process, one thread.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Level = Literal["error", "warning", "info"]
+PathStep = str | int
+Path = tuple[PathStep, ...]
+
+#: The level a code has unless the rule names another one.
+LEVEL_OF_CODE: dict[str, Level] = {
+    "F01": "error",
+    "F02": "error",
+    "F03": "error",
+    "F04": "error",
+    "F05": "warning",
+    "F06": "info",
+    "F07": "error",
+    "F08": "error",
+    "F09": "warning",
+    "F10": "error",
+    "F11": "error",
+    "F13": "warning",
+    "F14": "error",
+    "F18": "error",
+    "F19": "error",
+    "F20": "error",
+    "R01": "error",
+    "R02": "error",
+    "R03": "error",
+    "C01": "error",
+    "C02": "error",
+    "C03": "error",
+    "C04": "error",
+    "C05": "error",
+    "C06": "error",
+    "C07": "error",
+    "C18": "error",
+    "P01": "error",
+    "P02": "error",
+    "P03": "error",
+    "P06": "error",
+    "P07": "warning",
+    "M01": "warning",
+    "M02": "warning",
+    "M03": "error",
+}
+
+
+def path_text(path: Path) -> str:
+    """Write a path as people read it: ``("turns", 2, "content")`` becomes ``turns[2].content``."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            text += f".{step}" if text else step
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One mistake: where it is (line and column count from 1, columns in characters) and what to do."""
+
+    code: str
+    level: Level
+    line: int
+    column: int
+    path: str
+    message: str
+    suggestion: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the finding as plain JSON values."""
+        return {
+            "code": self.code,
+            "level": self.level,
+            "line": self.line,
+            "column": self.column,
+            "path": self.path,
+            "message": self.message,
+            "suggestion": self.suggestion,
+        }
+
+
+class Place(Protocol):
+    """Something that knows where its parts are in the file, such as a row."""
+
+    @property
+    def prefix(self) -> Path:
+        """Path from the document to this place."""
+        ...
+
+    def position(self, path: Path) -> tuple[int, int]:
+        """Return line and column of the value at `path`, or of the nearest value around it."""
+        ...
+
+
+class FindingLog:
+    """Counts every finding and keeps the first ones of each code.
+
+    Beyond `max_per_code` a finding costs one counter: neither its position nor its texts are kept, so a file
+    with a mistake in every line does not fill the memory.
+    """
+
+    def __init__(self, max_per_code: int) -> None:
+        self._max_per_code = max_per_code
+        self._kept: list[Finding] = []
+        self.by_code: Counter[str] = Counter()
+        self.by_level: Counter[str] = Counter()
+
+    def add(
+        self,
+        code: str,
+        place: Place,
+        path: Path,
+        message: str,
+        suggestion: str = "",
+        *,
+        level: Level | None = None,
+    ) -> None:
+        """Add a finding at the value `path` of `place`, which is asked for the position only if it is kept."""
+        level = level or LEVEL_OF_CODE[code]
+        if self._count(code, level, 1):
+            line, column = place.position(path)
+            full_path = path_text(place.prefix + path)
+            self._kept.append(Finding(code, level, line, column, full_path, message, suggestion))
+
+    def add_at(
+        self,
+        code: str,
+        line: int,
+        column: int,
+        message: str,
+        suggestion: str = "",
+        *,
+        level: Level | None = None,
+    ) -> None:
+        """Add a finding whose position is known and which belongs to no value."""
+        level = level or LEVEL_OF_CODE[code]
+        if self._count(code, level, 1):
+            self._kept.append(Finding(code, level, line, column, "", message, suggestion))
+
+    def count_more(self, code: str, number: int) -> None:
+        """Count findings that will not be kept."""
+        level = LEVEL_OF_CODE[code]
+        self.by_code[code] += number
+        self.by_level[level] += number
+
+    def room(self, code: str) -> int:
+        """How many more findings of this code would be kept."""
+        return max(0, self._max_per_code - self.by_code[code])
+
+    def _count(self, code: str, level: Level, number: int) -> bool:
+        self.by_level[level] += number
+        self.by_code[code] += number
+        return self.by_code[code] <= self._max_per_code
+
+    def kept(self) -> list[Finding]:
+        """Return the findings kept, in the order of the file."""
+        return sorted(self._kept, key=lambda finding: (finding.line, finding.column, finding.code))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of checking one file.
+
+    `format` is the format the file itself names, or None. `clean` means neither an error nor a warning.
+    `findings_total` counts all of them, `findings` holds those kept. `statistics` and `sample` have the shapes
+    described in `statistics.py` and `sample.py`.
+    """
+
+    layout: str
+    format: str | None
+    counts: dict[str, int]
+    counts_by_code: dict[str, int]
+    findings: list[Finding]
+    statistics: dict[str, Any]
+    sample: list[dict[str, Any]]
+    size_bytes: int
+    seconds: float
+    findings_total: int = field(init=False)
+    clean: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "findings_total", sum(self.counts.values()))
+        object.__setattr__(self, "clean", self.counts["error"] == 0 and self.counts["warning"] == 0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain JSON values."""
+        return {
+            "layout": self.layout,
+            "format": self.format,
+            "clean": self.clean,
+            "counts": self.counts,
+            "counts_by_code": self.counts_by_code,
+            "findings": [finding.to_dict() for finding in self.findings],
+            "findings_total": self.findings_total,
+            "statistics": self.statistics,
+            "sample": self.sample,
+            "size_bytes": self.size_bytes,
+            "seconds": self.seconds,
+        }

@@ -54,7 +54,7 @@ begin
   where id = p_id
   returning * into v_dataset;
 
-  insert into public.notifications (user_id, type, title, message, priority, metadata)
+  insert into public.notifications (user_id, type, title, message, priority, metadata, created_at)
   values (
     v_dataset.user_id,
     case v_status when 'ready' then 'dataset_ready' else 'dataset_error' end,
@@ -65,7 +65,8 @@ begin
         coalesce(v_dataset.error_message, 'see the findings'))
     end,
     case v_status when 'ready' then 'medium' else 'high' end,
-    jsonb_build_object('dataset_id', v_dataset.id, 'status', v_status)
+    jsonb_build_object('dataset_id', v_dataset.id, 'status', v_status),
+    v_dataset.validated_at
   );
   return v_dataset;
 end;

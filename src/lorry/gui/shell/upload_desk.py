@@ -1,0 +1,117 @@
+"""The upload dialogs of the window: one for new files, one for each upload that is looked at; and what they end in.
+
+Closing a dialog leaves its upload running; asking for it again brings the same dialog back.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
+
+from lorry.core.model import Transfer, TransferState
+from lorry.gui.shell.inbox import Inbox
+from lorry.gui.shell.notice_bar import Notice, NoticeBar, Urgency
+from lorry.gui.shell.theme import Theme
+from lorry.gui.upload.dialog import UploadDialog
+from lorry.text.error_text import describe
+from lorry.text.format import safe_name
+
+if TYPE_CHECKING:
+    from lorry.core.client import Client
+
+
+class UploadDesk(QObject):
+    """Opens dialogs and says how uploads ended.
+
+    Signals:
+        show_dataset(UUID): select this dataset in the table.
+        sign_in_wanted(): an upload waits until somebody signs in.
+    """
+
+    show_dataset = Signal(object)
+    sign_in_wanted = Signal()
+
+    def __init__(self, client: Client, inbox: Inbox, theme: Theme, notices: NoticeBar, window: QWidget) -> None:
+        super().__init__(window)
+        self._client, self._inbox, self._theme = client, inbox, theme
+        self._notices, self._window = notices, window
+        self._dialogs: list[UploadDialog] = []
+        inbox.transfer_changed.connect(self._on_transfer_changed)
+
+    def open_files(self, paths: list[Path]) -> UploadDialog:
+        """Offer files for upload, one after the other; none opens the empty form."""
+        dialog = self._idle_dialog()
+        dialog.choose(paths)
+        _bring_up(dialog)
+        return dialog
+
+    def follow(self, dataset_id: UUID) -> UploadDialog:
+        """Show an upload of this computer."""
+        dialog = next((d for d in self._dialogs if d.followed == dataset_id), None) or self._idle_dialog()
+        dialog.follow(dataset_id)
+        _bring_up(dialog)
+        return dialog
+
+    def _idle_dialog(self) -> UploadDialog:
+        for dialog in self._dialogs:
+            if not dialog.isVisible() and not self._is_needed(dialog):
+                return dialog
+        dialog = UploadDialog(self._client, self._inbox, self._theme, self._window)
+        dialog.show_dataset.connect(self.show_dataset)
+        dialog.sign_in_wanted.connect(self.sign_in_wanted)
+        self._dialogs.append(dialog)
+        return dialog
+
+    def _is_needed(self, dialog: UploadDialog) -> bool:
+        """Whether a hidden dialog still belongs to an upload that is not over."""
+        return any(
+            transfer.dataset_id == dialog.followed and transfer.state is not TransferState.DONE
+            for transfer in self._client.snapshot()
+        )
+
+    def _is_watched(self, dataset_id: UUID) -> bool:
+        return any(dialog.isVisible() and dialog.followed == dataset_id for dialog in self._dialogs)
+
+    def _on_transfer_changed(self, transfer: Transfer) -> None:
+        dataset_id = transfer.dataset_id
+        if transfer.state is TransferState.DONE:
+            self._notices.post(
+                Notice(
+                    "uploaded",
+                    Urgency.RESULT,
+                    "Uploaded.",
+                    "Validation in progress.",
+                    icon="circle-check",
+                    tone="ok",
+                    action="Show dataset",
+                    on_action=lambda: self.show_dataset.emit(dataset_id),
+                )
+            )
+        elif transfer.state is TransferState.FAILED and not self._is_watched(dataset_id):
+            name = safe_name(transfer.draft.name)
+            reason = describe(transfer.error).what if transfer.error else ""
+            self._notices.post(
+                Notice(
+                    "upload_failed",
+                    Urgency.RESULT,
+                    f"“{name}” was not uploaded.",
+                    reason,
+                    icon="circle-x",
+                    tone="error",
+                    action="Show",
+                    on_action=lambda: self._show_failed(dataset_id),
+                )
+            )
+
+    def _show_failed(self, dataset_id: UUID) -> None:
+        self.follow(dataset_id)
+
+
+def _bring_up(dialog: UploadDialog) -> None:
+    dialog.show()
+    dialog.raise_()
+    dialog.activateWindow()

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
-
-from tests.support.postgres import SERVERS, Server, Sql, bare_server, embedded_server, open_sql
+from tests.support.postgres import (
+    SERVERS,
+    Row,
+    Server,
+    Sql,
+    bare_server,
+    connect,
+    embedded_server,
+    transaction_with_users,
+)
 from tests.support.workspace import RunningServer, User, short_folder
 
 
@@ -17,10 +26,17 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def superuser(postgres_server: Server) -> Iterator[psycopg.Connection[Row]]:
+    """One connection for all SQL tests on a server: connecting would be most of a test's time."""
+    with connect(postgres_server) as connection:
+        yield connection
+
+
 @pytest.fixture
-def sql(postgres_server: Server) -> Iterator[Sql]:
+def sql(superuser: psycopg.Connection[Row]) -> Iterator[Sql]:
     """A transaction on that server with the users alice and bob, rolled back afterwards."""
-    with open_sql(postgres_server) as opened:
+    with transaction_with_users(superuser) as opened:
         yield opened
 
 

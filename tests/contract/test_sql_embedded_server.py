@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from lorry.local_server import cluster
-from lorry.local_server.cluster import ClusterError
 from lorry.local_server.database import Database
+from lorry.local_server.postgres_programs import ClusterError
 
 # A process that owns a workspace, commits an account, says so, and waits to be killed.
 OWNER = """
@@ -38,11 +38,28 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def home() -> Iterator[Path]:
-    """A folder for one workspace, with a short path (tmp_path can be too long for a socket)."""
+def new_home() -> Iterator[Path]:
+    """A place for one workspace, not made yet, with a short path (tmp_path can be too long for a socket)."""
     folder = Path(tempfile.mkdtemp(prefix="lorry-ws-"))
     yield folder / "workspace"
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def prepared_home() -> Iterator[Path]:
+    """One prepared workspace, closed, to copy from: initdb is most of the time of a first start."""
+    folder = Path(tempfile.mkdtemp(prefix="lorry-ws-"))
+    with Database.embedded(folder / "workspace") as database:
+        database.prepare()
+    yield folder / "workspace"
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def home(new_home: Path, prepared_home: Path) -> Path:
+    """A prepared workspace of its own for one test."""
+    subprocess.run(["cp", "-a", prepared_home, new_home], check=True)
+    return new_home
 
 
 @contextmanager
@@ -69,7 +86,7 @@ def postmaster(home: Path) -> psutil.Process:
 
 def lives(process: psutil.Process) -> bool:
     """A zombie is dead; in a container often nobody reaps it."""
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
 
 
 def assert_kept(home: Path, email: str) -> None:
@@ -81,10 +98,10 @@ def assert_kept(home: Path, email: str) -> None:
     assert found == [(email,)]
 
 
-def test_data_and_password_stay_between_starts(home: Path) -> None:
-    with Database.embedded(home) as first:
+def test_data_and_password_stay_between_starts(new_home: Path) -> None:
+    with Database.embedded(new_home) as first:
         assert first.prepare()
-    with Database.embedded(home) as second:
+    with Database.embedded(new_home) as second:
         assert second.prepare() == []
         assert second.dsn == first.dsn
     second.close()
@@ -132,14 +149,21 @@ def test_stale_pid_file_with_the_number_of_another_program(home: Path) -> None:
     assert_kept(home, email)
 
 
-def test_killed_in_the_middle_of_initdb(home: Path) -> None:
-    half_made = home / "postgres.new-1234"
+def test_killed_in_the_middle_of_initdb(new_home: Path) -> None:
+    half_made = new_home / "postgres.new-1234"
     half_made.mkdir(parents=True)
     (half_made / "PG_VERSION").write_text("18\n")
-    (home / "postgres.password").write_text("of the half-made one")
-    with Database.embedded(home) as database:
+    (new_home / "postgres.password").write_text("of the half-made one")
+    with Database.embedded(new_home) as database:
         assert database.prepare()
     assert not half_made.exists()
+
+
+def test_lost_password_is_named_and_not_replaced(home: Path) -> None:
+    (home / "postgres.password").unlink()
+    with pytest.raises(ClusterError, match=r"postgres\.password"):
+        Database.embedded(home)
+    assert not (home / "postgres.password").exists()
 
 
 def test_second_owner_is_told_that_the_folder_is_in_use(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +171,7 @@ def test_second_owner_is_told_that_the_folder_is_in_use(home: Path, monkeypatch:
     with Database.embedded(home) as first:
         with pytest.raises(ClusterError, match="in use by another Lorry"):
             Database.embedded(home)
-        assert first.prepare(), "the refused one did not disturb the first"
+        assert first.prepare() == [], "the refused one did not disturb the first"
 
 
 def test_nobody_gets_in_without_the_password(home: Path) -> None:
@@ -178,16 +202,12 @@ def test_gateway_is_no_superuser_but_may_act_as_every_role(home: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["x" * 120, 'Lorry\'s "dätä", 100 %  $HOME'])
-def test_awkward_folder_names(name: str) -> None:
-    parent = Path(tempfile.mkdtemp(prefix="lorry-ws-"))
-    try:
-        with Database.embedded(parent / name) as database:
-            assert database.prepare()
-            sockets = Path(str(conninfo_to_dict(database.dsn)["host"]))
-            assert sockets.stat().st_mode & 0o777 == 0o700
-        assert not sockets.exists() or sockets.is_relative_to(parent)
-    finally:
-        shutil.rmtree(parent)
+def test_awkward_folder_names(new_home: Path, name: str) -> None:
+    with Database.embedded(new_home.with_name(name)) as database:
+        assert database.prepare()
+        sockets = Path(str(conninfo_to_dict(database.dsn)["host"]))
+        assert sockets.stat().st_mode & 0o777 == 0o700
+    assert not sockets.exists(), "its path cannot be a socket's, so it was elsewhere and is gone"
 
 
 def test_a_server_that_cannot_start_says_why(home: Path) -> None:

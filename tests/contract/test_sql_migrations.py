@@ -213,5 +213,6 @@ def test_users_reach_no_account_table(sql: Sql) -> None:
 
 
 def test_checksum_rule_takes_any_json_without_an_error(sql: Sql) -> None:
-    for value in (None, [], {}, 1, "x", {"slices": {}}, {"slices": [1, {}, []], "slice_size": []}):
+    values: list[Any] = [None, [], {}, 1, "x", {"slices": {}}, {"slices": [1, {}, []], "slice_size": []}]
+    for value in values:
         assert sql.value("select public.is_checksum_manifest(%s, 1000)", Jsonb(value)) is False

@@ -6,10 +6,9 @@ import threading
 import uuid
 from typing import Any
 
-import psycopg
 import pytest
 from psycopg.types.json import Jsonb
-from tests.support.postgres import Row, Server, Sql, checksums_for, open_sql
+from tests.support.postgres import Row, Server, Sql, checksums_for, connect, transaction_with_users
 
 CALLS = ("confirm_dataset_upload", "revalidate_dataset", "purge_dataset")
 
@@ -220,7 +219,7 @@ def test_upload_limits_tells_what_the_bucket_takes(sql: Sql) -> None:
 
 def test_a_second_confirm_waits_and_sees_what_the_first_one_led_to(postgres_server: Server) -> None:
     """A late repeat must not start over a dataset that was confirmed and judged in the meantime."""
-    with open_sql(postgres_server) as first, psycopg.connect(postgres_server.admin_dsn) as second:
+    with connect(postgres_server) as one, connect(postgres_server) as second, transaction_with_users(one) as first:
         row = first.new_dataset(first.alice)
         first.store_object(row)
         first.connection.commit()
@@ -249,4 +248,4 @@ def test_a_second_confirm_waits_and_sees_what_the_first_one_led_to(postgres_serv
             first.remove_object(row)
             first.rows("delete from auth.users where id in (%s, %s)", first.alice, first.bob)
             first.connection.commit()
-        assert answers == [("ready",)]
+        assert answers == [{"status": "ready"}]

@@ -80,7 +80,7 @@ def bare_cluster(programs: Path) -> Iterator[str]:
     def call(program: str, *arguments: str) -> None:
         with (folder / "output").open("wb") as output:
             environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-            command = [programs / program, "-D", folder / "data", *arguments]
+            command = [str(programs / program), "-D", str(folder / "data"), *arguments]
             run = subprocess.run(
                 command, stdout=output, stderr=output, env=environment, cwd=folder, check=False, **account
             )
@@ -281,12 +281,16 @@ def checksums_for(size: int, digit: str = "a") -> Row:
     }
 
 
+def connect(server: Server) -> psycopg.Connection[Row]:
+    """A new connection as the superuser."""
+    return psycopg.connect(server.admin_dsn, row_factory=dict_row)
+
+
 @contextmanager
-def open_sql(server: Server) -> Iterator[Sql]:
-    """A new transaction on `server` with two users; rolled back at the end."""
-    with psycopg.connect(server.admin_dsn, row_factory=dict_row) as connection:
-        sql = Sql(connection)
-        sql.add_user(sql.alice)
-        sql.add_user(sql.bob)
-        yield sql
-        connection.rollback()
+def transaction_with_users(connection: psycopg.Connection[Row]) -> Iterator[Sql]:
+    """A transaction with two users; rolled back at the end."""
+    sql = Sql(connection)
+    sql.add_user(sql.alice)
+    sql.add_user(sql.bob)
+    yield sql
+    connection.rollback()

@@ -144,7 +144,10 @@ class Cluster:
     def _read_or_make_password(self) -> str:
         path = self._home / "postgres.password"
         if self._data.exists():
-            return path.read_text("ascii").strip()
+            try:
+                return path.read_text("ascii").strip()
+            except FileNotFoundError as error:
+                raise ClusterError(f"The database in {self._data} is there, its password in {path} is not.") from error
         password = secrets.token_hex(24)
         path.unlink(missing_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

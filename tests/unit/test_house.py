@@ -131,10 +131,14 @@ def test_every_imported_package_is_declared() -> None:
     """What is imported must be asked for in pyproject.toml, not merely come along with something else."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     asked = [*project["dependencies"], *project["optional-dependencies"]["local"]]
-    # The last ones are parts that one declared distribution consists of.
-    declared = {*map(distribution_name, asked), "shiboken6", "supabase-auth", "postgrest", "storage3"} | {
-        "supabase-functions"
+    # A declared distribution may consist of several, each with an import name of its own.
+    parts = {
+        "pyside6-essentials": {"shiboken6"},
+        "supabase": {"supabase-auth", "postgrest", "storage3", "supabase-functions"},
+        "psycopg": {"psycopg-pool"},
     }
+    declared = set(map(distribution_name, asked))
+    declared |= {part for whole in declared for part in parts.get(whole, ())}
     tops = {
         name.partition(".")[0]
         for path in sources()

@@ -16,6 +16,7 @@ from lorry.gui.datasets.fact_grid import KeyValues, NumberGrid, facts_of, values
 from lorry.gui.datasets.findings_view import FindingsView
 from lorry.gui.datasets.rows import Row
 from lorry.gui.shell.actions import Actions
+from lorry.gui.shell.plain_text import PlainText
 from lorry.gui.shell.theme import Theme
 from lorry.gui.shell.themed import ThemedLabel, push_button
 from lorry.text.error_text import describe
@@ -42,7 +43,7 @@ class DetailsPanel(QFrame):
         self.setMinimumWidth(MIN_WIDTH)
         self.setMaximumWidth(MAX_WIDTH)
         self._row: Row | None = None
-        self._name = ThemedLabel(theme, "", "subtitle", wraps=True, selectable=True)
+        self._name = PlainText(theme, "subtitle")
         self._close = QToolButton()
         self._close.setProperty("compact", True)
         self._close.setAccessibleName("Close the details")
@@ -51,11 +52,11 @@ class DetailsPanel(QFrame):
         self._close.clicked.connect(self.closed)
         self._badge = BadgeView(theme)
         self._proof = ThemedLabel(theme, "", "caption", "second")
-        self._edit = push_button(theme, "Edit name…", icon="pencil")
+        self._edit = push_button(theme, "Edit name…", icon="pencil", compact=True)
         self._edit.clicked.connect(actions.edit.trigger)
-        self._validate = push_button(theme, "Validate again", icon="rotate-cw")
+        self._validate = push_button(theme, "Validate again", icon="rotate-cw", compact=True)
         self._validate.clicked.connect(actions.validate.trigger)
-        self._show_upload = push_button(theme, "Show upload", icon="upload")
+        self._show_upload = push_button(theme, "Show upload", icon="upload", compact=True)
         self._show_upload.clicked.connect(lambda: self.upload_requested.emit(self._row))
         self._message = ThemedLabel(theme, "", "body", "second", wraps=True, selectable=True)
         self._numbers = NumberGrid(theme)
@@ -87,16 +88,16 @@ class DetailsPanel(QFrame):
             return
         if rows:
             total = size(sum(row.size_bytes for row in rows))
-            self._name.setText(f"{plural(len(rows), 'dataset')}, {total}")
+            self._name.set_text(f"{plural(len(rows), 'dataset')}, {total}")
             self._note.setText("")
         else:
-            self._name.setText("")
+            self._name.set_text("")
             self._note.setText("Select a dataset to see it here.")
         self._pages.setCurrentIndex(1)
 
     def _show_row(self, row: Row) -> None:
         dataset = row.dataset
-        self._name.setText(row.name)
+        self._name.set_text(row.name)
         self._badge.show_badge(row.badge)
         self._proof.setText(_proof(dataset))
         self._edit.setVisible(dataset is not None)

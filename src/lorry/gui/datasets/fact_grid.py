@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from lorry.core.model import Dataset
 from lorry.gui.datasets.rows import Row
+from lorry.gui.shell.plain_text import PlainText
 from lorry.gui.shell.theme import Theme
 from lorry.gui.shell.themed import ThemedLabel
 from lorry.text.format import (
@@ -60,7 +61,7 @@ class KeyValues(QWidget):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
-        self._values: dict[str, tuple[ThemedLabel, ThemedLabel]] = {}
+        self._values: dict[str, tuple[ThemedLabel, PlainText]] = {}
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(8)
@@ -74,26 +75,22 @@ class KeyValues(QWidget):
             if key not in self._values:
                 self._add(key, style)
             key_label, value_label = self._values[key]
-            value_label.setText(breakable(value) if style == "mono" else value)
+            value_label.set_text(value)
             key_label.setVisible(bool(value))
             value_label.setVisible(bool(value))
 
     def value(self, key: str) -> str:
         """What stands behind a key, as shown."""
-        return self._values[key][1].text()
+        return self._values[key][1].text
 
     def _add(self, key: str, style: str) -> None:
         key_label = ThemedLabel(self._theme, key, "body", "second")
-        value_label = ThemedLabel(self._theme, "", style, wraps=True, selectable=True)
+        value_label = PlainText(self._theme, style)
+        value_label.setAccessibleName(key)
         row = self._grid.rowCount()
         self._grid.addWidget(key_label, row, 0, Qt.AlignmentFlag.AlignTop)
         self._grid.addWidget(value_label, row, 1)
         self._values[key] = (key_label, value_label)
-
-
-def breakable(text: str) -> str:
-    """`text` with line breaks where a long path or id may be cut: after every slash."""
-    return text.replace("/", "/\n").rstrip("\n")
 
 
 def facts_of(dataset: Dataset | None) -> list[tuple[str, str]]:

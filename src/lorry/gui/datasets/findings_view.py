@@ -68,6 +68,7 @@ class FindingsView(QWidget):
         for text, tone in ((finding.message, ""), (finding.suggestion or "", "second")):
             if text:
                 words.addWidget(ThemedLabel(self._theme, text, "body", tone, wraps=True, selectable=True))
+        words.addStretch()
         row = QHBoxLayout()
         row.setSpacing(8)
         mark = QVBoxLayout()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, QRect, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QStyle, QTableView, QWidget
 
 from lorry.gui.datasets.delegates import FIRST_PAD, PAD, RowDelegate, StatusDelegate, row_height
@@ -125,14 +125,38 @@ class DatasetTableView(QTableView):
         header.setSectionsMovable(True)
         header.setHighlightSections(False)
         header.setMinimumSectionSize(48)
+        header.sectionResized.connect(self._on_section_resized)
         metrics = QFontMetrics(self._theme.font("body"))
         for column in Column:
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
             if column is Column.NAME:
-                header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
                 continue
             width, sample = _WIDTHS[column]
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
             header.resizeSection(column, max(width, metrics.horizontalAdvance(sample) + 2 * PAD))
+
+    def fit_name(self) -> None:
+        """Give Name the room the other columns leave, but not less than its minimum: then the table scrolls."""
+        header = self.horizontalHeader()
+        others = sum(
+            header.sectionSize(column)
+            for column in Column
+            if column is not Column.NAME and not header.isSectionHidden(column)
+        )
+        wanted = max(NAME_MIN_WIDTH, self.viewport().width() - others)
+        if header.sectionSize(Column.NAME) != wanted:
+            header.resizeSection(Column.NAME, wanted)
+
+    def setColumnHidden(self, column: int, hide: bool) -> None:
+        super().setColumnHidden(column, hide)
+        self.fit_name()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.fit_name()
+
+    def _on_section_resized(self, section: int, _old: int, _new: int) -> None:
+        if section != Column.NAME:
+            self.fit_name()
 
     def _on_theme_changed(self) -> None:
         metrics = QFontMetrics(self._theme.font("body"))

@@ -6,6 +6,8 @@ from PySide6.QtCore import QEvent, QObject, QRect, QRectF, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
+from lorry.gui.datasets.badges import Badge
+from lorry.gui.datasets.delegates import badge_width, paint_badge
 from lorry.gui.shell.file_choice import FileChoice
 from lorry.gui.shell.theme import Theme
 from lorry.text.format import plural
@@ -13,6 +15,7 @@ from lorry.text.format import plural
 VEIL = 0.93
 FRAME_INSET, FRAME_WIDTH, FRAME_RADIUS = 12, 2, 8
 MARK, BOX_PAD = 56, 32
+PILL_GAP, PILL_HEIGHT = 16, 22
 
 
 class DropOverlay(QWidget):
@@ -66,13 +69,15 @@ class DropOverlay(QWidget):
     def _paint_words(self, painter: QPainter) -> None:
         theme = self._theme
         lines = [(self._title, "title", "text", 24), (self._sentence, "body", "text2", 8)]
-        lines += [(self._left_out, "body", "idle", 16)]
         lines = [line for line in lines if line[0]]
         room = max(120, self.width() - 2 * (FRAME_INSET + BOX_PAD + 8))
         fonts = [(theme.font(style), text, token, gap) for text, style, token, gap in lines]
         widths = [min(room, QFontMetrics(font).horizontalAdvance(text)) for font, text, _, _ in fonts]
-        height = MARK + sum(gap + QFontMetrics(font).height() for font, _, _, gap in fonts)
-        box = QRect(0, 0, max([MARK, *widths]) + 2 * BOX_PAD, height + 2 * BOX_PAD)
+        pill = Badge("circle-minus", self._left_out, "idle")
+        pill_width = min(room, badge_width(theme, pill)) if self._left_out else 0
+        height = (PILL_GAP + PILL_HEIGHT if pill_width else 0) + MARK
+        height += sum(gap + QFontMetrics(font).height() for font, _, _, gap in fonts)
+        box = QRect(0, 0, max([MARK, pill_width, *widths]) + 2 * BOX_PAD, height + 2 * BOX_PAD)
         box.moveCenter(self.rect().center())
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.color("window"))
@@ -93,3 +98,6 @@ class DropOverlay(QWidget):
                 shown,
             )
             top += metrics.height()
+        if pill_width:
+            area = QRect(box.center().x() - pill_width // 2, top + PILL_GAP, pill_width, PILL_HEIGHT)
+            paint_badge(painter, theme, area, pill, pill.ground, self.layoutDirection())

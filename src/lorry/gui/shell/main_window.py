@@ -163,11 +163,12 @@ class MainWindow(QMainWindow):
             unfiltered=listing.reader.total_unfiltered,
             is_online=self.standing.is_online,
         )
+        self._show_details()
         self._on_selection_changed()
 
     def _on_selection_changed(self) -> None:
         self.row_commands.refresh()
-        if self.details.isVisible():
+        if not self.details.isHidden():
             self.details.show_rows(self.table.selected_rows)
 
     def _on_answered(self) -> None:
@@ -221,8 +222,7 @@ class MainWindow(QMainWindow):
     def _on_details_toggled(self, is_open: bool) -> None:
         width = self.details.width()
         self._memory.save_details(is_open, width if not is_open else 0)
-        self.details.setVisible(is_open)
-        self._fit_columns()
+        self._show_details()
         self._on_selection_changed()
 
     # -- what the user does ------------------------------------------------------------------------------------------
@@ -301,7 +301,8 @@ class MainWindow(QMainWindow):
             return
         self._memory.save(self, self.table.horizontalHeader())
         is_open = self.commands.details.isChecked()
-        self._memory.save_details(is_open, self.details.width() if is_open else 0)
+        width = self.details.width() if not self.details.isHidden() else 0
+        self._memory.save_details(is_open, width)
         super().closeEvent(event)
 
     # -- small things ------------------------------------------------------------------------------------------------
@@ -326,7 +327,14 @@ class MainWindow(QMainWindow):
     def _show_connection(self) -> None:
         self.toolbar.show_connection(self._account, is_online=self.standing.is_online)
 
+    def _show_details(self) -> None:
+        """The panel is there when it is wanted and there can be something to select."""
+        is_useful = self.listing.case in (None, EmptyCase.NO_MATCH)
+        self.details.setVisible(self.commands.details.isChecked() and is_useful)
+        self._fit_columns()
+
     def _fit_columns(self) -> None:
-        is_narrow = self.width() < NARROW_WIDTH and self.commands.details.isChecked()
+        is_narrow = self.width() < NARROW_WIDTH and not self.details.isHidden()
         for column in (Column.PAIRS, Column.CREATED):
-            self.table.setColumnHidden(column, is_narrow)
+            if self.table.isColumnHidden(column) != is_narrow:
+                self.table.setColumnHidden(column, is_narrow)

@@ -5,9 +5,9 @@ All parts are added to a QToolBar, so what does not fit moves into its overflow 
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QPushButton, QSizePolicy, QToolBar, QToolButton, QWidget
+from PySide6.QtCore import QRect, QSize, Qt
+from PySide6.QtGui import QAction, QPainter, QPaintEvent
+from PySide6.QtWidgets import QPushButton, QSizePolicy, QStyle, QToolBar, QToolButton, QWidget
 
 from lorry.core.model import Account
 from lorry.gui.datasets.filters import Filters
@@ -28,6 +28,7 @@ class Toolbar(QToolBar):
         self.setMovable(False)
         self.setFloatable(False)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        self.setIconSize(QSize(16, 16))
         self.toggleViewAction().setVisible(False)
         self.upload = QPushButton("Upload…")
         self.upload.setToolTip(f"Upload dataset files ({actions.upload.shortcut().toString()})")
@@ -42,11 +43,7 @@ class Toolbar(QToolBar):
         gap.setProperty("kind", "gap")
         gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.addWidget(gap)
-        self.connection = QToolButton()
-        self.connection.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.connection.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.connection.setProperty("kind", "menu")
-        self.connection.setIconSize(QSize(16, 16))
+        self.connection = MenuButton(theme)
         self.connection.addActions([actions.sign_in, actions.sign_out])
         self.addWidget(self.connection)
         self.addSeparator()
@@ -78,8 +75,29 @@ class Toolbar(QToolBar):
         button = QToolButton()
         button.setDefaultAction(action)
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
-        button.setIconSize(QSize(16, 16))
         button.setAccessibleName(name)
         key = action.shortcut().toString()
         button.setToolTip(f"{name} ({key})" if key else name)
         return button
+
+
+class MenuButton(QToolButton):
+    """A flat button with an icon, words and an arrow; it opens the menu of its actions."""
+
+    ARROW, MARGIN = 16, 6
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.setProperty("kind", "menu")
+        theme.changed.connect(self.update)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        painter = QPainter(self)
+        left, top = self.width() - self.ARROW - self.MARGIN, (self.height() - self.ARROW + 1) // 2
+        place = QRect(left, top, self.ARROW, self.ARROW)
+        pixmap = self._theme.pixmap("chevron-down", "text2", self.ARROW, self.devicePixelRatioF())
+        painter.drawPixmap(QStyle.visualRect(self.layoutDirection(), self.rect(), place), pixmap)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QDialog, QLineEdit, QVBoxLayout, QWidget
 
 from lorry.core.errors import LorryError
 from lorry.core.model import Account
+from lorry.gui.account.password_edit import PasswordEdit
 from lorry.gui.shell.field import Field
 from lorry.gui.shell.focus_ring import FocusRing
 from lorry.gui.shell.inbox import Inbox
@@ -54,15 +54,9 @@ class SignInDialog(QDialog):
         self.email_edit = QLineEdit(email)
         self.email_edit.setPlaceholderText("ana@example.com")
         self.email_edit.setInputMethodHints(Qt.InputMethodHint.ImhEmailCharactersOnly)
-        self.password_edit = QLineEdit()
-        self.password_edit.setEchoMode(QLineEdit.EchoMode.Password)
-        self.password_edit.setInputMethodHints(Qt.InputMethodHint.ImhHiddenText | Qt.InputMethodHint.ImhSensitiveData)
+        self.password_edit = PasswordEdit(theme)
         self.email_field = Field(theme, "E-mail", self.email_edit)
         self.password_field = Field(theme, "Password", self.password_edit)
-        self.show_action = QAction(self)
-        self.show_action.setCheckable(True)
-        self.show_action.toggled.connect(self._on_show_toggled)
-        self.password_edit.addAction(self.show_action, QLineEdit.ActionPosition.TrailingPosition)
         self.problem_box = VerdictBox(theme)
         self.problem_box.hide()
         self.sign_in_button = push_button(theme, "Sign in", kind="primary")
@@ -70,7 +64,6 @@ class SignInDialog(QDialog):
         self.sign_in_button.clicked.connect(self._on_sign_in_clicked)
         self.setWindowTitle("Sign in")
         self._build(f"Sign in to {project}" if project else "Sign in", address)
-        self._on_show_toggled(False)
         FocusRing(theme, self)
         (self.password_edit if email else self.email_edit).setFocus()
 
@@ -78,7 +71,7 @@ class SignInDialog(QDialog):
         centre = Qt.AlignmentFlag.AlignHCenter
         heading = ThemedLabel(self._theme, title, "title", wraps=True)
         heading.setAlignment(centre)
-        column = QVBoxLayout()
+        self._column = column = QVBoxLayout()
         column.setSpacing(0)
         column.addWidget(IconView(self._theme, "mark", "accentText", 48), 0, centre)
         column.addSpacing(12)
@@ -96,19 +89,13 @@ class SignInDialog(QDialog):
         content.setLayout(column)
         content.setFixedWidth(_WIDTH)
         column.setContentsMargins(0, 0, 0, 0)
-        outer = QVBoxLayout(self)
+        self._outer = outer = QVBoxLayout(self)
         outer.setContentsMargins(40, 32, 40, 32)
         outer.addStretch(1)
         outer.addWidget(content, 0, centre)
         outer.addStretch(1)
         self.setTabOrder(self.email_edit, self.password_edit)
         self.setTabOrder(self.password_edit, self.sign_in_button)
-
-    def _on_show_toggled(self, is_shown: bool) -> None:
-        mode = QLineEdit.EchoMode.Normal if is_shown else QLineEdit.EchoMode.Password
-        self.password_edit.setEchoMode(mode)
-        self.show_action.setText("Hide the password" if is_shown else "Show the password")
-        self._theme.bind_icon(self.show_action, "eye-off" if is_shown else "eye")
 
     def _on_sign_in_clicked(self) -> None:
         email, password = self.email_edit.text().strip(), self.password_edit.text()
@@ -121,7 +108,7 @@ class SignInDialog(QDialog):
         self._inbox.run(lambda: self._client.sign_in(email, password), self._on_signed_in, self._on_sign_in_failed)
 
     def _on_signed_in(self, account: Account) -> None:
-        self._forget_password()
+        self.password_edit.forget()
         self._set_busy(False)
         self.problem_box.hide()
         self.signed_in.emit(account)
@@ -132,17 +119,17 @@ class SignInDialog(QDialog):
         text = describe(error)
         self.problem_box.show_verdict("error", text.what, text.meaning)
         self.problem_box.show()
+        # The sentence may wrap; the dialog grows rather than squeezing it.
+        margins = self._outer.contentsMargins()
+        needed = self._column.totalHeightForWidth(_WIDTH) + margins.top() + margins.bottom()
+        self.resize(self.size().expandedTo(QSize(0, needed)))
         self.password_edit.selectAll()
         self.password_edit.setFocus()
 
     def done(self, result: int) -> None:
         """Whatever way the dialog is left, no password stays in it."""
-        self._forget_password()
+        self.password_edit.forget()
         super().done(result)
-
-    def _forget_password(self) -> None:
-        self.password_edit.clear()
-        self.show_action.setChecked(False)
 
     def _set_busy(self, is_busy: bool) -> None:
         self.sign_in_button.setText("Signing in…" if is_busy else "Sign in")

@@ -5,7 +5,7 @@ They take the theme by constructor and repaint on `Theme.changed`, so screens bu
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, QSize, Qt
+from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QWidget
 
@@ -82,7 +82,6 @@ def push_button(
     button.setProperty("compact", compact)
     if icon:
         theme.bind_icon(button, icon, "onAccent" if kind == "primary" else tint)
-        button.setIconSize(QSize(16, 16))
     return button
 
 

@@ -32,9 +32,9 @@ class VerdictBox(QFrame):
         words.addWidget(self._what)
         words.addWidget(self._meaning)
         row = QHBoxLayout(self)
-        row.setContentsMargins(16, 12, 16, 12)
+        row.setContentsMargins(16, 14, 16, 14)
         row.setSpacing(12)
-        row.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignVCenter)
         row.addLayout(words, 1)
 
     @property

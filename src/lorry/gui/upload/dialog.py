@@ -1,17 +1,16 @@
 """The upload dialog: leads from a file to its verdict through three pages, for one file after the other.
 
-Not modal: hiding it leaves the upload running, and `follow` shows a running one again. Files are looked at on a task
-thread; everything else it asks of the client returns at once. Main thread only.
+Not modal: hiding it leaves the upload running, and `follow` shows a running one again. `FileFlow` leads
+through the form; what the client is asked for here returns at once. Main thread only.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDragLeaveEvent,
@@ -20,23 +19,25 @@ from PySide6.QtGui import (
     QShortcut,
     QShowEvent,
 )
-from PySide6.QtWidgets import QDialog, QFileDialog, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QStackedWidget, QVBoxLayout, QWidget
 
-from lorry.core.errors import LorryError, SourceError
-from lorry.core.model import Dataset, DatasetDraft, DatasetStatus, Transfer, TransferState
+from lorry.core.errors import LorryError
+from lorry.core.model import Dataset, DatasetStatus, Transfer, TransferState
 from lorry.gui.shell.focus_ring import FocusRing
 from lorry.gui.shell.inbox import Inbox
+from lorry.gui.shell.question import Question
 from lorry.gui.shell.theme import Theme
-from lorry.gui.upload.cancel_question import ask_to_cancel
+from lorry.gui.upload.file_flow import FileFlow
+from lorry.gui.upload.file_queue import dropped_paths
 from lorry.gui.upload.form_page import FormPage
 from lorry.gui.upload.progress_page import ProgressPage
 from lorry.gui.upload.result_page import ResultPage, is_result
-from lorry.text.error_text import describe
+from lorry.text.format import size
 
 if TYPE_CHECKING:
     from lorry.core.client import Client
 
-_SIZE = QSize(656, 460)
+_SIZE = QSize(656, 432)
 _SCREEN_MARGIN = 48
 
 
@@ -55,15 +56,13 @@ class UploadDialog(QDialog):
 
     def __init__(self, client: Client, inbox: Inbox, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._client, self._inbox = client, inbox
-        self._paths: list[Path] = []
-        self._index = 0
-        self._folder = ""
+        self._client, self._inbox, self._theme = client, inbox, theme
         self._followed: UUID | None = None
         self._transfer: Transfer | None = None
         self._row: Dataset | None = None
-        self._question: QMessageBox | None = None
+        self._question: Question | None = None
         self.form_page = FormPage(theme)
+        self._flow = FileFlow(client, inbox, self.form_page, self)
         self.progress_page = ProgressPage(theme)
         self.result_page = ResultPage(theme)
         self._pages = QStackedWidget()
@@ -75,17 +74,18 @@ class UploadDialog(QDialog):
 
         self.setWindowTitle("Upload dataset")
         self.setAcceptDrops(True)
-        self.setMinimumSize(560, 420)
+        self.setMinimumWidth(560)
         available = self.screen().availableSize() - QSize(_SCREEN_MARGIN, _SCREEN_MARGIN)
-        self.resize(_SIZE.expandedTo(self.sizeHint()).boundedTo(available))
+        self.resize(_SIZE.expandedTo(self.minimumSizeHint()).boundedTo(available))
         QShortcut(QKeySequence("Ctrl+Return"), self, self._press_main)
         FocusRing(theme, self)
         self._connect()
 
     def _connect(self) -> None:
-        self.form_page.file_wanted.connect(self._choose_file)
-        self.form_page.submitted.connect(self._on_form_submitted)
-        self.form_page.skip_wanted.connect(self._next_file)
+        self._flow.upload_started.connect(self.upload_started)
+        self._flow.files_chosen.connect(self._take_files)
+        self._flow.last_started.connect(self.follow)
+        self._flow.ended.connect(self.close)
         self.form_page.cancel_wanted.connect(self.reject)
         self.progress_page.hide_wanted.connect(self.hide)
         self.progress_page.cancel_wanted.connect(self._ask_to_cancel)
@@ -102,22 +102,15 @@ class UploadDialog(QDialog):
 
     def choose(self, paths: list[Path]) -> None:
         """Offer these files one after the other; none shows the empty form. Shows nothing by itself."""
-        self._paths, self._index = list(paths), 0
         self._followed = self._transfer = self._row = None
-        account = self._client.account
-        self.form_page.set_project(account.project if account else "")
-        self.form_page.clear()
         self._pages.setCurrentWidget(self.form_page)
-        if self._paths:
-            self._offer()
-        else:
-            self.form_page.set_position(1, 1)
-            self.form_page.show_empty()
+        self._flow.start(paths)
 
     def follow(self, dataset_id: UUID) -> None:
         """Show an upload that waits, runs or has ended. Unknown ones leave the dialog as it is."""
         for transfer in self._client.snapshot():
             if transfer.dataset_id == dataset_id:
+                self._flow.stop()
                 if dataset_id != self._followed:
                     self._followed, self._row = dataset_id, None
                 self._show_transfer(transfer)
@@ -127,86 +120,6 @@ class UploadDialog(QDialog):
     def followed(self) -> UUID | None:
         """The upload on screen, or None while a file is being chosen."""
         return self._followed
-
-    def _offer(self) -> None:
-        path = self._paths[self._index]
-        self._folder = str(path.parent)
-        self.form_page.set_position(self._index + 1, len(self._paths))
-        self.form_page.show_reading(path.name or str(path))
-        self._inbox.run(
-            lambda: self._client.inspect_file(path),
-            partial(self._on_file_inspected, path),
-            partial(self._on_file_refused, path),
-            receiver=self,
-        )
-
-    def _is_offered(self, path: Path) -> bool:
-        """Whether the answer about `path` is still wanted: the user may have chosen another file since."""
-        return self._followed is None and self._index < len(self._paths) and self._paths[self._index] == path
-
-    def _on_file_inspected(self, path: Path, draft: DatasetDraft) -> None:
-        if self._is_offered(path):
-            self.form_page.show_file(draft)
-
-    def _on_file_refused(self, path: Path, error: LorryError) -> None:
-        if self._is_offered(path):
-            self.form_page.show_empty(describe(error))
-
-    def _on_form_submitted(self, draft: DatasetDraft) -> None:
-        path = self._paths[self._index]
-        self.form_page.show_starting()
-        # The client opens the file once more and writes the intent down: not on this thread.
-        self._inbox.run(
-            lambda: self._client.upload(path, draft),
-            partial(self._on_upload_queued, path),
-            partial(self._on_upload_refused, path),
-            receiver=self,
-        )
-
-    def _on_upload_queued(self, path: Path, dataset_id: UUID) -> None:
-        self.upload_started.emit(dataset_id)
-        self._inbox.watch_progress()
-        if not self._is_offered(path):
-            return
-        if self._index + 1 < len(self._paths):
-            self._next_file()
-        else:
-            self.follow(dataset_id)
-
-    def _on_upload_refused(self, path: Path, error: LorryError) -> None:
-        if not self._is_offered(path):
-            return
-        if isinstance(error, SourceError):
-            self.form_page.show_empty(describe(error))
-        else:
-            self.form_page.show_problem(describe(error))
-
-    def _next_file(self) -> None:
-        self._index += 1
-        if self._index >= len(self._paths):
-            self.close()
-            return
-        self.form_page.clear()
-        self._offer()
-
-    def _choose_file(self) -> None:
-        dialog = QFileDialog(self, "Choose datasets", self._folder)
-        dialog.setNameFilters(["Datasets (*.jsonl *.json)", "All files (*)"])
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.filesSelected.connect(self._on_files_selected)
-        dialog.open()
-
-    def _on_files_selected(self, names: list[str]) -> None:
-        self._replace_files([Path(name) for name in names])
-
-    def _replace_files(self, paths: list[Path]) -> None:
-        """Other files instead of the one on screen; those behind it in the row stay."""
-        if self._pages.currentWidget() is not self.form_page:
-            self.choose(paths)
-        elif paths:
-            self._paths[self._index : self._index + 1] = paths
-            self._offer()
 
     def _show_transfer(self, transfer: Transfer) -> None:
         self._transfer = transfer
@@ -262,17 +175,26 @@ class UploadDialog(QDialog):
     def _ask_to_cancel(self) -> None:
         if self._transfer is None or self._question is not None:
             return
-        self._question = ask_to_cancel(self, self._transfer.progress.stored_bytes)
+        stored_bytes = self._transfer.progress.stored_bytes
+        self._question = Question(
+            self._theme,
+            self,
+            "Cancel this upload?",
+            f"{size(stored_bytes)} already stored will be removed from the project. Your file stays."
+            if stored_bytes
+            else "What was sent so far is not kept. Your file stays.",
+            yes="Cancel upload",
+            no="Keep uploading",
+        )
         self._question.finished.connect(self._on_question_finished)
         self._question.open()
 
-    def _on_question_finished(self, _code: int) -> None:
+    def _on_question_finished(self, code: int) -> None:
         question, self._question = self._question, None
         if question is None:
             return
         question.deleteLater()
-        is_yes = question.buttonRole(question.clickedButton()) is QMessageBox.ButtonRole.DestructiveRole
-        if is_yes and self._followed is not None:
+        if code == QDialog.DialogCode.Accepted and self._followed is not None:
             self.progress_page.show_cancelling()
             self._client.cancel_upload(self._followed)
 
@@ -282,6 +204,13 @@ class UploadDialog(QDialog):
         if question is not None:
             question.close()
             question.deleteLater()
+
+    def _take_files(self, paths: list[Path]) -> None:
+        """Files were dropped or chosen: on the form they replace the one on screen, else they begin anew."""
+        if self._pages.currentWidget() is self.form_page:
+            self._flow.replace(paths)
+        elif paths:
+            self.choose(paths)
 
     def _retry(self) -> None:
         if self._followed is not None:
@@ -296,7 +225,7 @@ class UploadDialog(QDialog):
 
     def _upload_another(self) -> None:
         self.choose([])
-        self._choose_file()
+        self._flow.choose_file()
 
     def _on_result_show_wanted(self) -> None:
         if self._followed is not None:
@@ -323,10 +252,5 @@ class UploadDialog(QDialog):
 
     def dropEvent(self, event: QDropEvent) -> None:
         self.form_page.drop_zone.set_target(False)
-        self._replace_files(dropped_paths(event))
+        self._take_files(dropped_paths(event))
         event.acceptProposedAction()
-
-
-def dropped_paths(event: QDropEvent) -> list[Path]:
-    """The local files of a drag; addresses of the web are left out."""
-    return [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]

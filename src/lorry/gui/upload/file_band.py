@@ -9,7 +9,6 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVB
 from lorry.gui.shell.safe_label import ElidedLabel
 from lorry.gui.shell.theme import Theme
 from lorry.gui.shell.themed import IconView, ThemedLabel
-from lorry.text.format import safe_name
 
 
 class FileBand(QFrame):
@@ -23,10 +22,14 @@ class FileBand(QFrame):
         self._file = ElidedLabel(Qt.TextElideMode.ElideMiddle)
         # File names keep their order in right-to-left layouts: the extension stays at the end.
         self._file.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
+        self._dot = ThemedLabel(theme, "·", "caption", "second")
         self._facts = ThemedLabel(theme, "", "caption", "second")
 
         self._second = QHBoxLayout()
-        self._second.setSpacing(0)
+        self._second.setSpacing(4)
+        self._second.addWidget(self._dot)
+        self._second.addWidget(self._facts)
+        self._second.addStretch(1)
         words = QVBoxLayout()
         words.setSpacing(2)
         words.addStretch(1)
@@ -53,7 +56,7 @@ class FileBand(QFrame):
         self._file.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._second.removeWidget(self._file)
         self._words.insertWidget(2, self._file)
-        self._second.addWidget(self._facts, 1)
+        self._dot.hide()
         self._facts.setText(facts)
         self._renew()
 
@@ -65,8 +68,8 @@ class FileBand(QFrame):
         self._file.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self._words.removeWidget(self._file)
         self._second.insertWidget(0, self._file)
-        self._second.addWidget(self._facts, 1)
-        self._facts.setText(f" · {safe_name(facts)}")
+        self._dot.show()
+        self._facts.setText(facts)
         self._renew()
 
     def _renew(self) -> None:

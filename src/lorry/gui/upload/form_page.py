@@ -6,7 +6,7 @@ It knows drafts and sentences, neither files nor the client: the dialog looks at
 from __future__ import annotations
 
 from pydantic import ValidationError
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -62,7 +62,7 @@ class FormPage(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self._pages, 1)
-        column.addWidget(Footer([self._position, self._skip, self._reason], self.upload_button, [self._cancel]))
+        column.addWidget(Footer([self._position, self._skip, self._reason], self.upload_button, self._cancel))
         self.set_position(1, 1)
         self.show_empty()
 
@@ -93,6 +93,7 @@ class FormPage(QWidget):
         self._skip = push_button(theme, "Skip", kind="flat")
         self._skip.clicked.connect(self.skip_wanted)
         self._reason = ThemedLabel(theme, "", "caption", "second", wraps=True)
+        self._reason.setAlignment(Qt.AlignmentFlag.AlignTrailing | Qt.AlignmentFlag.AlignVCenter)
         self._reason.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
 
     def _build_drop_page(self, theme: Theme) -> QWidget:
@@ -114,18 +115,16 @@ class FormPage(QWidget):
         line = QFrame()
         line.setProperty("kind", "line")
 
-        project = QHBoxLayout()
+        target = QWidget()
+        project = QHBoxLayout(target)
+        project.setContentsMargins(0, 0, 0, 0)
         project.setSpacing(8)
         project.addWidget(IconView(theme, "database", "text2", 16))
         project.addWidget(self._project, 1)
-        target = QVBoxLayout()
-        target.setSpacing(4)
-        target.addWidget(ThemedLabel(theme, "Upload to", "label"))
-        target.addLayout(project, 1)
         last_row = QHBoxLayout()
         last_row.setSpacing(24)
         last_row.addWidget(self.format_field, 1)
-        last_row.addLayout(target, 1)
+        last_row.addWidget(Field(theme, "Upload to", target, grows=True), 1)
 
         body = QVBoxLayout()
         body.setContentsMargins(20, 16, 20, 20)
@@ -169,7 +168,7 @@ class FormPage(QWidget):
         if problem is not None:
             self.problem_box.show_verdict("error", problem.what, problem.meaning)
         self._pages.setCurrentIndex(0)
-        self._set_reason("" if problem else "Choose a file first.")
+        self._set_reason("Choose another file." if problem else "Choose a file first.")
 
     def show_reading(self, file_name: str) -> None:
         """A file was chosen and is being looked at; what was typed stays."""

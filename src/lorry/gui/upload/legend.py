@@ -30,6 +30,19 @@ class _Swatch(QWidget):
         painter.drawRoundedRect(QRectF(0.5, 0.5, _SWATCH - 1, _SWATCH - 1), 2, 2)
 
 
+class _Entry(QWidget):
+    """A swatch and its words."""
+
+    def __init__(self, theme: Theme, token: str) -> None:
+        super().__init__()
+        self.label = ThemedLabel(theme, "", "caption", "second")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        row.addWidget(_Swatch(theme, token))
+        row.addWidget(self.label)
+
+
 class Legend(QWidget):
     """Each shade is named only while it is on screen."""
 
@@ -37,26 +50,23 @@ class Legend(QWidget):
         super().__init__()
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(6)
-        self._stored = (_Swatch(theme, "barAck"), ThemedLabel(theme, "", "caption", "second"))
-        self._sent = (_Swatch(theme, "barSent"), ThemedLabel(theme, "", "caption", "second"))
-        for part in (self._stored, self._sent):
-            row.addWidget(part[0])
-            row.addWidget(part[1])
-            row.addSpacing(10)
+        row.setSpacing(16)
+        self._stored = _Entry(theme, "barAck")
+        self._sent = _Entry(theme, "barSent")
+        row.addWidget(self._stored)
+        row.addWidget(self._sent)
         row.addStretch(1)
         self.setMinimumHeight(16)
 
     @property
     def words(self) -> list[str]:
         """What is named now."""
-        return [label.text() for swatch, label in (self._stored, self._sent) if not swatch.isHidden()]
+        return [entry.label.text() for entry in (self._stored, self._sent) if not entry.isHidden()]
 
     def show_bytes(self, stored_bytes: int, sent_bytes: int) -> None:
         """`sent_bytes` includes the stored ones."""
         waiting = max(0, sent_bytes - stored_bytes)
-        self._stored[1].setText(f"stored by the server, {size(stored_bytes)}")
-        self._sent[1].setText(f"sent, not yet confirmed, {size(waiting)}")
-        for part, is_shown in ((self._stored, stored_bytes > 0), (self._sent, waiting > 0)):
-            for widget in part:
-                widget.setVisible(is_shown)
+        self._stored.label.setText(f"stored by the server, {size(stored_bytes)}")
+        self._sent.label.setText(f"sent, not yet confirmed, {size(waiting)}")
+        self._stored.setVisible(stored_bytes > 0)
+        self._sent.setVisible(waiting > 0)

@@ -46,21 +46,24 @@ class ProgressPage(QWidget):
         self.bytes_label = ThemedLabel(theme, "", "subtitle")
         self.rate_label = ThemedLabel(theme)
         self.remaining_label = ThemedLabel(theme, "", "body", "second")
+        self._dot = ThemedLabel(theme, "·", "body", "second")
         self.bar = TwoToneBar(theme)
         self.legend = Legend(theme)
         self.speed = SpeedLine(theme)
         self._detail_icon = IconView(theme, "clock", "text2", 16)
         self.detail_label = ThemedLabel(theme, "", "body", "second", wraps=True)
+        self.detail_label.setMinimumHeight(20)
         self._build(theme)
 
     def _build(self, theme: Theme) -> None:
         line = QFrame()
         line.setProperty("kind", "line")
         numbers = QHBoxLayout()
-        numbers.setSpacing(0)
+        numbers.setSpacing(4)
         numbers.addWidget(self.bytes_label)
         numbers.addStretch(1)
         numbers.addWidget(self.rate_label)
+        numbers.addWidget(self._dot)
         numbers.addWidget(self.remaining_label)
         detail = QHBoxLayout()
         detail.setSpacing(8)
@@ -95,7 +98,7 @@ class ProgressPage(QWidget):
         column.addWidget(self._band)
         column.addWidget(line)
         column.addLayout(body, 1)
-        column.addWidget(Footer([self._cancel], self.hide_button, []))
+        column.addWidget(Footer([self._cancel], self.hide_button))
 
     @property
     def main_button(self) -> QPushButton:
@@ -136,15 +139,12 @@ class ProgressPage(QWidget):
         self._band.show_dataset(draft.name, draft.file_name, facts)
         self.strip.show_phase(transfer.phase, "waiting" if is_still else "running")
         is_sending = transfer.phase is Phase.UPLOADING and not is_still
-        self.bytes_label.setText(
-            f"{size_of(progress.stored_bytes, progress.size_bytes)} stored"
-            if is_still
-            else size_of(progress.sent_bytes, progress.size_bytes)
-        )
+        self.bytes_label.setText(_bytes_words(transfer, is_still))
         left = remaining(progress.remaining_s) if is_sending else ""
         has_rate = is_sending and progress.sent_bytes < progress.size_bytes
         self.rate_label.setText(rate(progress.rate_bps) if has_rate else "")
-        self.remaining_label.setText(f" · {left}" if left and has_rate else "")
+        self.remaining_label.setText(left if has_rate else "")
+        self._dot.setVisible(bool(left) and has_rate)
         self.legend.show_bytes(progress.stored_bytes, 0 if is_still else progress.sent_bytes)
         self.speed.show_history(progress.history_bps)
         self.bar.describe()
@@ -155,3 +155,12 @@ class ProgressPage(QWidget):
     def _show_detail(self, words: str) -> None:
         self.detail_label.setText(words)
         self._detail_icon.setVisible(bool(words))
+
+
+def _bytes_words(transfer: Transfer, is_still: bool) -> str:
+    progress = transfer.progress
+    if not is_still:
+        return size_of(progress.sent_bytes, progress.size_bytes)
+    if transfer.retry_in_s is None and not progress.sent_bytes:
+        return size(progress.size_bytes)
+    return f"{size_of(progress.stored_bytes, progress.size_bytes)} stored"

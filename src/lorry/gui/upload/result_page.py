@@ -56,6 +56,7 @@ class ResultPage(QWidget):
         self.close_button = push_button(theme, "Close")
         self.close_button.clicked.connect(self.close_wanted)
         self._build()
+        self._arrange_success(None, has_counts=True)
 
     def _build(self) -> None:
         line = QFrame()
@@ -74,7 +75,7 @@ class ResultPage(QWidget):
         column.addWidget(line)
         column.addLayout(body, 1)
         leading: list[QWidget] = [self.another_button, self.copy_button]
-        column.addWidget(Footer(leading, self.main_button, [self.close_button, self.again_button]))
+        column.addWidget(Footer(leading, self.main_button, self.close_button, (self.again_button,)))
 
     def show_transfer(self, transfer: Transfer) -> None:
         """`transfer` failed, or its file is confirmed and validation has begun."""
@@ -116,7 +117,8 @@ class ResultPage(QWidget):
     def _show_ready(self, dataset: Dataset) -> None:
         self.strip.show_phase(Phase.VALIDATING, "done")
         pairs = f"{count(dataset.total_training_pairs)} training pairs, {tokens(dataset.total_tokens)} tokens."
-        when = f" Validated {date(dataset.validated_at)}." if dataset.validated_at else ""
+        moment = date(dataset.validated_at) if dataset.validated_at else ""
+        when = f" Validated {moment[0].lower()}{moment[1:]}." if moment else ""
         warnings = dataset.finding_counts.get("warning", 0)
         word = f"Ready, {plural(warnings, 'warning')}" if warnings else "Ready"
         self.verdict.show_verdict("ok", word, pairs + when)

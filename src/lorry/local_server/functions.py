@@ -180,7 +180,9 @@ async def _check(path: Path, dataset_format: str) -> dict[str, Any]:
         str(path),
         "--format",
         dataset_format,
-        stdin=asyncio.subprocess.DEVNULL,
+        "--stop-on-stdin-eof",
+        # Our end closes however we end, and the check ends with it.
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         limit=MAX_LINE_BYTES,

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,14 @@ class WorkspaceError(Exception):
 
 
 @dataclass
+class _Hold:
+    """An answer that stays unread and open: as long as it is, the server stays. Dropping `lines` would close it."""
+
+    client: httpx.Client
+    lines: Iterator[str]
+
+
+@dataclass
 class Workspace:
     """An open workspace: where it is and who signs in. Close it when the application ends."""
 
@@ -44,13 +53,13 @@ class Workspace:
     email: str
     password: str = field(repr=False)
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
-    _hold: httpx.Client | None = field(default=None, repr=False)
+    _hold: _Hold | None = field(default=None, repr=False)
 
     def close(self) -> None:
         """Let go of the server; it stops unless somebody else uses it. Calling it twice is harmless."""
         hold, self._hold = self._hold, None
         if hold is not None:
-            hold.close()
+            hold.client.close()
         process, self._process = self._process, None
         if process is not None and process.stdin is not None:
             stays = (_get_json(self.url, "/health") or {}).get("holds", 0) > 0
@@ -99,17 +108,17 @@ def _join(data_dir: Path) -> Workspace | None:
     health = _get_json(workspace.url, "/health")
     if health is None or health.get("service") != "lorry-workspace" or health.get("pid") != pid:
         return None
-    hold = _connect(workspace.url)
+    client = _connect(workspace.url)
     try:
-        request = hold.build_request("GET", "/workspace/hold", headers={"apikey": workspace.anon_key})
-        answer = hold.send(request, stream=True)
-        if answer.status_code == 200 and next(answer.iter_lines(), None) == "held":
-            # The answer stays unread and open: as long as it is, the server stays.
-            workspace._hold = hold
+        request = client.build_request("GET", "/workspace/hold", headers={"apikey": workspace.anon_key})
+        answer = client.send(request, stream=True)
+        lines = answer.iter_lines()
+        if answer.status_code == 200 and next(lines, None) == "held":
+            workspace._hold = _Hold(client, lines)
             return workspace
     except httpx.HTTPError:
         pass
-    hold.close()
+    client.close()
     return None
 
 

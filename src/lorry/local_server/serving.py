@@ -166,7 +166,8 @@ async def _end_with_parent(state: GatewayState, stop: Callable[[], None]) -> Non
     loop, parent_gone = asyncio.get_running_loop(), asyncio.Event()
 
     def wait_for_end() -> None:
-        while sys.stdin.buffer.read(4096):
+        # Not through sys.stdin: its lock, held by a waiting thread, breaks the end of the interpreter.
+        while os.read(0, 4096):
             pass
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(parent_gone.set)

@@ -33,6 +33,7 @@ from lorry.core.store.journal import Journal
 from lorry.core.store.settings import Settings
 from lorry.core.upload import Remote
 from lorry.local_server.launch import WorkspaceError, open_workspace
+from lorry.text.error_text import describe
 
 log = logging.getLogger("lorry")
 
@@ -119,7 +120,8 @@ def _local_workspace(paths: Paths) -> Iterator[ServerConfig]:
 
 def _run_window(paths: Paths, files: Sequence[Path]) -> int:
     try:
-        from lorry.gui.shell.open import open_window, show_start_problem
+        from lorry.gui.shell.open import open_window
+        from lorry.gui.shell.start_problem import show_start_problem
     except ImportError as error:
         print(f"lorry: The window cannot be opened: {error}. `lorry upload FILE` works without it.", file=sys.stderr)
         return 1
@@ -131,7 +133,9 @@ def _run_window(paths: Paths, files: Sequence[Path]) -> int:
             return open_window(client, files=[path.absolute() for path in files], settings=settings)
     except LorryError as error:
         log.error("the start failed: %s", error)
-        return show_start_problem(error)
+        print(f"lorry: {describe(error).sentence}", file=sys.stderr)
+        show_start_problem(error)
+        return 1
 
 
 def _connect(client: Client) -> None:

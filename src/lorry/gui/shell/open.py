@@ -26,7 +26,7 @@ def open_window(client: Client, *, files: list[Path], settings: SettingsStore) -
 
     Makes the QApplication unless there is one. Closing the client stays with the caller.
     """
-    app = _application()
+    app = application()
     theme = Theme(resource_dir())
     theme.apply(app)
     theme.set_scheme(WindowMemory(settings).scheme)
@@ -40,7 +40,8 @@ def open_window(client: Client, *, files: list[Path], settings: SettingsStore) -
     return code
 
 
-def _application() -> QApplication:
+def application() -> QApplication:
+    """The application object, made if there is none."""
     existing = QCoreApplication.instance()
     if isinstance(existing, QApplication):
         return existing

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
+from itertools import accumulate
 from typing import BinaryIO, NoReturn
 
-from lorry.core.checks import batch
+from lorry.core.checks import batch, skeleton
 from lorry.core.checks.intake import Intake
-from lorry.core.checks.reader import MAX_ROW_BYTES, Row, read_value, take_text
+from lorry.core.checks.reader import LONG_ROW_BYTES, MAX_ROW_BYTES, Row, read_value, take_text
 from lorry.core.checks.report import FindingLog, Path
 from lorry.core.checks.window import ValueCutOffError, ValueTooLongError, Window
 
 LIST_KEYS = ("conversations", "training_pairs")
 METADATA_KEYS = ("training_file_metadata", "dataset_metadata")
 _BATCH_BYTES = 256 * 1024
+_REGION_BYTES = 512 * 1024
 #: A remembered element is its index and its offset in one integer; files are checked up to 500 MiB.
 _OFFSET_BITS = 31
 
@@ -50,6 +52,8 @@ class DocumentCheck:
         self._on_block: Callable[[int], None] = lambda _offset: None
         self._waiting: list[tuple[bytes, Row, int]] = []
         self._waiting_bytes = 0
+        self._separator = b""
+        self._exact_until = 0
         # Positions known on the way, to find an element again without reading from the start.
         self._milestones: list[tuple[int, int, int]] = [(start, 1, 1)]
         self.keys: list[str] = []
@@ -136,8 +140,11 @@ class DocumentCheck:
                     self._complain_and_go_on("Not JSON: a comma before ]", "Remove the comma")
                 window.move(1)
                 return
-            self._take_element((*path, index))
-            index += 1
+            taken = self._take_region(index)
+            if not taken:
+                self._take_element((*path, index))
+                taken = 1
+            index += taken
             if window.peek() == b",":
                 window.move(1)
             elif window.peek() == b"]":
@@ -149,6 +156,43 @@ class DocumentCheck:
                 self._report_cut_off()
             else:
                 self._complain("Not JSON: a comma or ] was expected here")
+
+    def _take_region(self, index: int) -> int:
+        """Take many elements at once where the file is laid out regularly; returns how many, 0 if it must be exact.
+
+        Between elements stands the same text as between the first ones. The decoder sees exactly the text of the file,
+        so a wrong guess shows as a different number of elements, and then nothing is taken.
+        """
+        separator, window = self._separator, self._window
+        if not separator or not self._intake.sample.is_full or window.offset < self._exact_until:
+            return 0
+        region = window.region(separator, _REGION_BYTES)
+        if not region:
+            return 0
+        self._flush()
+        pieces = region.split(separator)
+        starts = list(accumulate((len(piece) + len(separator) for piece in pieces), initial=window.offset))
+        places = [(index + number) << _OFFSET_BITS | start for number, start in enumerate(starts[:-1])]
+        text = region + separator[: separator.index(b",")]
+        # A piece lacks the bracket that opens it.
+        opener_counts = [skeleton.opener_count(piece) + 1 for piece in pieces]
+        is_long = max(map(len, pieces)) > LONG_ROW_BYTES - len(separator)
+        if is_long or not batch.take_elements(self._intake, text, opener_counts, places):
+            self._exact_until = window.offset + len(region)
+            return 0
+        window.move(len(text))
+        self._pass_milestone()
+        return len(pieces)
+
+    def _learn_separator(self, raw: bytes, indent: bytes) -> None:
+        """Remember what stands between elements if each begins on a line of its own."""
+        last_line = raw[raw.rfind(b"\n") + 1 :]
+        if indent.strip() or b"\r" in raw:
+            self._separator = b""
+        elif last_line == indent + b"}":
+            self._separator = b"\n" + indent + b"},\n" + indent + b"{"
+        else:
+            self._separator = b"},\n" + indent + b"{" if b"\n" not in raw else b""
 
     def _take_element(self, path: Path) -> None:
         window = self._window
@@ -172,6 +216,8 @@ class DocumentCheck:
             window.move(end)
             return
         if raw:
+            if not self._separator:
+                self._learn_separator(raw, indent)
             window.move(len(raw))
             self._add(raw, start, where)
             if raw[:1] not in (b"{", b"[", b'"') and len(raw) == 1 and not raw.isdigit():
@@ -204,12 +250,19 @@ class DocumentCheck:
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         if not waiting:
             return
-        is_quick = self._intake.sample.is_full and all(len(raw) <= 1_000_000 for raw, _start, _where in waiting)
+        elements = [raw for raw, _start, _where in waiting]
+        is_quick = self._intake.sample.is_full and max(map(len, elements)) <= LONG_ROW_BYTES
         if not is_quick or not batch.take_elements(
-            self._intake, [raw for raw, _start, _where in waiting], [where for _raw, _start, where in waiting]
+            self._intake,
+            b",".join(elements),
+            list(map(skeleton.opener_count, elements)),
+            [where for _raw, _start, where in waiting],
         ):
             for raw, start, where in waiting:
                 take_text(raw, start, self._intake, self._log, where=where, is_last=False)
+        self._pass_milestone()
+
+    def _pass_milestone(self) -> None:
         self._milestones.append((self._window.offset, *self._window.line_and_column()))
         self._on_block(self._window.offset)
 

@@ -12,11 +12,15 @@ from typing import BinaryIO
 _READ_BYTES = 256 * 1024
 _MAX_READ_BYTES = 4 * 1024 * 1024
 
-#: Everything up to the next bracket that is not inside a string. Fails on a string that is not closed yet.
-_TO_BRACKET = re.compile(
-    rb'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}\[\]]*+)*+([{}\[\]])',
-    re.DOTALL,
-)
+#: Text without brackets outside of strings. Matches less than there is if a string is not closed yet.
+_FLAT_TEXT = rb'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}\[\]]*+)*+'
+#: Everything up to the next bracket that is not inside a string.
+_TO_BRACKET = re.compile(_FLAT_TEXT + rb"([{}\[\]])", re.DOTALL)
+#: A whole container of up to nine levels, in one match.
+_CONTAINER = rb"[{\[]" + _FLAT_TEXT + rb"[}\]]"
+for _level in range(8):
+    _CONTAINER = rb"[{\[]" + _FLAT_TEXT + rb"(?:" + _CONTAINER + _FLAT_TEXT + rb")*+[}\]]"
+_WHOLE_CONTAINER = re.compile(_CONTAINER, re.DOTALL)
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _WORD = re.compile(rb'[^\s,:"{}\[\]]++')
 _NOT_SPACE = re.compile(rb"[^ \t\r\n]")
@@ -127,6 +131,9 @@ class Window:
                 raise ValueCutOffError
 
     def _container(self) -> bytes:
+        whole = _WHOLE_CONTAINER.match(self._buffer, self._at)
+        if whole is not None:
+            return whole[0]
         depth = 0
         scanned = self._at
         while True:
@@ -146,6 +153,13 @@ class Window:
                 depth -= 1
                 if depth == 0:
                     return self._buffer[self._at : scanned]
+
+    def region(self, separator: bytes, wanted_bytes: int) -> bytes:
+        """Return the text from the position up to the last `separator` within `wanted_bytes`; b"" without one."""
+        while self._held() < wanted_bytes and self._read():
+            pass
+        end = self._buffer.rfind(separator, self._at, self._at + wanted_bytes)
+        return self._buffer[self._at : max(end, self._at)]
 
     def held(self) -> bytes:
         """Return what is held from the position on."""

@@ -15,6 +15,7 @@ from lorry.gui.shell.actions import Actions
 from lorry.gui.shell.theme import Theme
 from lorry.gui.shell.themed import restyle
 
+HEIGHT, MARGIN = 52, 8
 CONNECTION_WIDTH = 220
 
 
@@ -34,13 +35,13 @@ class Toolbar(QToolBar):
         self.upload.setToolTip(f"Upload dataset files ({actions.upload.shortcut().toString()})")
         self.upload.clicked.connect(actions.upload.trigger)
         self.set_upload_is_primary(True)
+        self.addWidget(_empty_part())
         self.addWidget(self.upload)
         self.addWidget(self._tool_button(actions.refresh, "Refresh"))
         self.addSeparator()
         for widget in (filters.search, filters.status, filters.format):
             self.addWidget(widget)
-        gap = QWidget()
-        gap.setProperty("kind", "gap")
+        gap = _empty_part()
         gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.addWidget(gap)
         self.connection = MenuButton(theme)
@@ -49,6 +50,12 @@ class Toolbar(QToolBar):
         self.addSeparator()
         self.details = self._tool_button(actions.details, "Details panel")
         self.addWidget(self.details)
+        self.addWidget(_empty_part())
+        layout = self.layout()
+        if layout is not None:
+            # The same on all sides: Qt mixes the sides of a tool bar up. An empty part at each end does the rest.
+            layout.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
+        self.setMinimumHeight(HEIGHT)
         self.show_connection(None, is_online=True)
 
     def set_upload_is_primary(self, is_primary: bool) -> None:
@@ -79,6 +86,12 @@ class Toolbar(QToolBar):
         key = action.shortcut().toString()
         button.setToolTip(f"{name} ({key})" if key else name)
         return button
+
+
+def _empty_part() -> QWidget:
+    part = QWidget()
+    part.setProperty("kind", "gap")
+    return part
 
 
 class MenuButton(QToolButton):

@@ -14,6 +14,7 @@ from lorry.core.paths import resource_dir
 from lorry.gui.shell import last_resort
 from lorry.gui.shell.inbox import Inbox
 from lorry.gui.shell.main_window import MainWindow
+from lorry.gui.shell.quit_signals import quit_on_signals
 from lorry.gui.shell.theme import Theme
 from lorry.gui.shell.window_memory import SettingsStore, WindowMemory
 
@@ -32,7 +33,11 @@ def open_window(client: Client, *, files: list[Path], settings: SettingsStore) -
     theme.set_scheme(WindowMemory(settings).scheme)
     inbox = Inbox(client)
     window = MainWindow(client, inbox, theme, settings)
-    with last_resort.unexpected_errors_to(lambda: inbox.post(lambda: window.notices.post(last_resort.notice()))):
+
+    def tell() -> None:
+        inbox.post(lambda: window.notices.post(last_resort.notice()))
+
+    with last_resort.unexpected_errors_to(tell), quit_on_signals():
         window.show()
         window.open_paths(files)
         code = app.exec()

@@ -11,6 +11,8 @@ import binascii
 import ipaddress
 import json
 import os
+import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -18,6 +20,12 @@ from urllib.parse import urlsplit
 from lorry.core.errors import ConfigError, ErrorCode
 
 LOCAL_PROJECT = "Local workspace"
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
+_HOST_MAX = 253
+#: Found anywhere, so that a secret copied along with its name is caught too.
+_SECRET_MARKS = ("sb_secret_", "postgres://", "postgresql://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,9 @@ def _bad(name: str, reason: str) -> ConfigError:
 
 
 def check_origin(url: str) -> str:
-    """Return `url` as scheme://host[:port] (IDNA as punycode), keeping only what an origin has.
+    """Return `url` as scheme://host[:port] (IDNA as punycode, no default port), keeping only what an origin has.
+
+    The result is spelt exactly as httpx spells it, so that it can be compared with what is about to be called.
 
     Raises:
         ConfigError: not https (http only for loopback), no host, user info, path, query or fragment.
@@ -88,20 +98,41 @@ def check_origin(url: str) -> str:
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise _bad("LORRY_URL", "it is not a web address") from error
-    if parts.scheme not in ("https", "http") or not host or any(char.isspace() or char == "\\" for char in text):
+    if parts.scheme not in _DEFAULT_PORTS or not host or any(char.isspace() or char == "\\" for char in text):
         raise _bad("LORRY_URL", "it must look like https://your-project.supabase.co")
     if parts.username is not None or parts.password is not None:
         raise _bad("LORRY_URL", "it must not contain a user name or password")
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise _bad("LORRY_URL", "it must be the project's address alone, without a path")
-    if parts.scheme == "http" and not _is_loopback(host):
+    host = _ascii_host(host, is_bracketed="[" in parts.netloc)
+    if parts.scheme == "http" and not _is_loopback(host.strip("[]")):
         raise _bad("LORRY_URL", "it must start with https:// (http is only for this computer)")
+    if port == 0 or parts.netloc.partition("]")[2][:1] not in ("", ":"):
+        raise _bad("LORRY_URL", "its port is not valid")
+    return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, _DEFAULT_PORTS[parts.scheme]) else "")
+
+
+def _ascii_host(host: str, *, is_bracketed: bool) -> str:
+    """The host in lower-case ASCII, IPv6 in brackets. Raises ConfigError for what is no host name."""
+    invalid = _bad("LORRY_URL", "its host name is not valid")
+    if is_bracketed:
+        try:
+            address = ipaddress.IPv6Address(host)
+        except ValueError as error:
+            raise invalid from error
+        if address.scope_id is not None:
+            raise invalid
+        return f"[{address}]"
     try:
-        ascii_host = host if host.isascii() else host.encode("idna").decode("ascii")
+        ascii_host = host.encode("idna").decode("ascii").lower()
+        # IDNA of 2003 turns some characters into others (ß into ss, invisible ones into nothing), which later rules
+        # and browsers do not: such a name could lead to somebody else's server, so it has to be given as punycode.
+        is_faithful = host.isascii() or ascii_host.encode("ascii").decode("idna") == unicodedata.normalize("NFC", host)
     except UnicodeError as error:
-        raise _bad("LORRY_URL", "its host name is not valid") from error
-    bracketed = f"[{ascii_host}]" if ":" in ascii_host else ascii_host
-    return f"{parts.scheme}://{bracketed}" + (f":{port}" if port else "")
+        raise invalid from error
+    if not is_faithful or len(ascii_host) > _HOST_MAX or not _HOST.fullmatch(ascii_host):
+        raise invalid
+    return ascii_host
 
 
 def _is_loopback(host: str) -> bool:
@@ -119,14 +150,11 @@ def check_public_key(key: str) -> str:
     """
     text = "".join(key.split()).strip("\"'")
     if text.lower().startswith("bearer"):
-        text = text[6:]
+        text = text[6:].strip("\"'")
     if not text:
         raise _bad("LORRY_KEY", "it is empty")
     lowered = text.lower()
-    if lowered.startswith(("sb_secret_", "postgres://", "postgresql://")) or _jwt_role(text) not in (
-        None,
-        "anon",
-    ):
+    if any(mark in lowered for mark in _SECRET_MARKS) or _jwt_role(text) not in (None, "anon"):
         raise ConfigError(ErrorCode.SECRET_KEY)
     if not text.isascii() or not text.isprintable():
         raise _bad("LORRY_KEY", "it has characters no key has")

@@ -1,0 +1,328 @@
+"""The dialog from a file to its verdict, against a real server: what the user sees and what the server has then."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtGui import QDropEvent, QGuiApplication
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+from tests.support.datasets import make_dataset
+from tests.support.fault_server import Answer, FaultServer, Throttle, busy
+from tests.support.workspace import User
+
+from lorry.core.client import Client
+from lorry.core.model import MAX_FILE_BYTES, Phase
+from lorry.gui.shell.inbox import Inbox
+from lorry.gui.upload.dialog import UploadDialog
+
+PUT_FILE = r"/object/upload/sign/"
+LONG_MS = 30_000
+
+
+def rows_of(person: User) -> list[dict[str, Any]]:
+    """Every dataset of `person` on the server, oldest first."""
+    with person.client() as http:
+        answer = http.get("/rest/v1/datasets?select=*&order=created_at")
+    assert answer.status_code == 200, answer.text
+    return list(answer.json())
+
+
+def offer(qtbot: QtBot, dialog: UploadDialog, path: Path) -> None:
+    """Choose `path` and wait until the form has it."""
+    dialog.choose([path])
+    qtbot.waitUntil(dialog.form_page.upload_button.isEnabled, timeout=LONG_MS)
+
+
+def verdict_has(dialog: UploadDialog, words: str) -> bool:
+    """Whether the last page is on screen and says `words`."""
+    return dialog.result_page.isVisible() and words in dialog.result_page.verdict.words
+
+
+def wait_for_verdict(qtbot: QtBot, dialog: UploadDialog, words: str) -> None:
+    qtbot.waitUntil(lambda: verdict_has(dialog, words), timeout=LONG_MS)
+
+
+@pytest.fixture
+def small_file(tmp_path: Path) -> Path:
+    """A clean file of conversation lines, some tens of kilobytes."""
+    path = tmp_path / "couples-and-money.jsonl"
+    make_dataset("conversation_lines", 40_000, path)
+    return path
+
+
+@pytest.fixture
+def large_file(tmp_path: Path) -> Path:
+    """A clean file that takes a throttled connection some seconds."""
+    path = tmp_path / "large.jsonl"
+    make_dataset("conversation_lines", 8_000_000, path)
+    return path
+
+
+def test_a_file_becomes_ready(qtbot: QtBot, dialog: UploadDialog, person: User, tmp_path: Path) -> None:
+    path = tmp_path / "Couples_and_money.jsonl"
+    expected = make_dataset("pair_lines", 60_000, path)
+    offer(qtbot, dialog, path)
+    form = dialog.form_page
+    form.description_edit.setPlainText("Callers in the first week.\nShort turns.")
+    name = form.name_edit.text()
+    assert name
+    assert form.reason == ""
+    with qtbot.waitSignal(dialog.upload_started, timeout=LONG_MS) as started:
+        form.upload_button.click()
+    wait_for_verdict(qtbot, dialog, "Ready")
+
+    (row,) = rows_of(person)
+    assert started.args == [dialog.followed]
+    assert row["id"] == str(dialog.followed)
+    assert (row["status"], row["name"], row["file_name"]) == ("ready", name, path.name)
+    assert row["description"] == "Callers in the first week.\nShort turns."
+    assert row["total_training_pairs"] == expected.training_pairs
+    assert f"{expected.training_pairs:,} training pairs" in dialog.result_page.verdict.words
+    with person.client() as http:
+        stored = http.get(f"/storage/v1/object/authenticated/lora-datasets/{row['storage_path']}")
+    assert hashlib.sha256(stored.content).digest() == hashlib.sha256(path.read_bytes()).digest()
+
+
+def test_findings_of_the_server_are_listed(qtbot: QtBot, dialog: UploadDialog, person: User, tmp_path: Path) -> None:
+    path = tmp_path / "broken.jsonl"
+    good = json.dumps({"conversation_id": "c1", "turns": [{"role": "user", "content": "a"}]})
+    path.write_text(f"{good}\nnot json\n", "utf-8")
+    offer(qtbot, dialog, path)
+    dialog.form_page.upload_button.click()
+    wait_for_verdict(qtbot, dialog, "error")
+    (row,) = rows_of(person)
+    assert row["status"] == "error"
+    assert dialog.result_page.findings.isVisible()
+    assert "R01" in dialog.result_page.findings.codes
+    assert dialog.result_page.strip.accessibleDescription().endswith("Server validation, failed")
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("", "Give the dataset a name."),
+        ("x", "Too short"),
+        ("x" * 201, "1 character too long"),
+        ("a\tb", "control character"),
+    ],
+)
+def test_a_bad_name_is_marked_and_stops_the_upload(
+    qtbot: QtBot, dialog: UploadDialog, small_file: Path, name: str, problem: str
+) -> None:
+    offer(qtbot, dialog, small_file)
+    form = dialog.form_page
+    form.name_edit.setText(name)
+    assert not form.upload_button.isEnabled()
+    assert form.reason == "Correct the name first."
+    assert problem in form.name_field.problem
+    assert form.name_edit.property("invalid") is True
+    assert problem in form.name_edit.accessibleDescription()
+    form.name_edit.setText("A good name")
+    assert form.upload_button.isEnabled()
+    assert form.name_field.problem == ""
+    assert form.name_edit.property("invalid") is False
+
+
+def _missing(folder: Path) -> Path:
+    return folder / "gone.jsonl"
+
+
+def _folder(folder: Path) -> Path:
+    path = folder / "folder.jsonl"
+    path.mkdir()
+    return path
+
+
+def _empty(folder: Path) -> Path:
+    path = folder / "empty.jsonl"
+    path.touch()
+    return path
+
+
+def _too_large(folder: Path) -> Path:
+    path = folder / "large.jsonl"
+    with path.open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    return path
+
+
+def _wrong_suffix(folder: Path) -> Path:
+    path = folder / "notes.txt"
+    path.write_text("{}", "utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (_missing, "File not found: gone.jsonl."),
+        (_folder, "This is a folder: folder.jsonl."),
+        (_empty, "The file is empty: empty.jsonl."),
+        (_too_large, "Too large: 524,288,001 bytes. The project accepts 524,288,000 bytes a file."),
+        (_wrong_suffix, "Not a .jsonl or .json file: notes.txt."),
+    ],
+)
+def test_a_file_that_cannot_be_uploaded_is_refused_in_place(
+    qtbot: QtBot, dialog: UploadDialog, faults: FaultServer, tmp_path: Path, make: Any, sentence: str
+) -> None:
+    before = len(faults.requests)
+    dialog.choose([make(tmp_path)])
+    qtbot.waitUntil(lambda: dialog.form_page.problem_box.isVisible(), timeout=LONG_MS)
+    assert sentence in dialog.form_page.problem_box.words
+    assert not dialog.form_page.upload_button.isEnabled()
+    assert len(faults.requests) == before
+
+
+def test_a_file_that_vanishes_before_upload_is_said_in_place(
+    qtbot: QtBot, dialog: UploadDialog, person: User, small_file: Path
+) -> None:
+    offer(qtbot, dialog, small_file)
+    small_file.unlink()
+    dialog.form_page.upload_button.click()
+    qtbot.waitUntil(lambda: dialog.form_page.problem_box.isVisible(), timeout=LONG_MS)
+    assert "File not found" in dialog.form_page.problem_box.words
+    assert rows_of(person) == []
+
+
+def test_cancel_asks_and_leaves_nothing_behind(
+    qtbot: QtBot, dialog: UploadDialog, faults: FaultServer, person: User, large_file: Path
+) -> None:
+    faults.on(PUT_FILE, Throttle(500_000), method="PUT")
+    offer(qtbot, dialog, large_file)
+    dialog.form_page.upload_button.click()
+    page = dialog.progress_page
+    qtbot.waitUntil(lambda: page.legend.words != [], timeout=LONG_MS)
+    assert all(words.startswith("sent, not yet confirmed") for words in page.legend.words)
+    assert page.bytes_label.text().endswith("of 8.0 MB")
+
+    page.cancel_button.click()
+    assert dialog.question is not None
+    dialog.question.no_button.click()
+    assert dialog.question is None
+    assert dialog.isVisible()
+    page.cancel_button.click()
+    assert dialog.question is not None
+    dialog.question.yes_button.click()
+    qtbot.waitUntil(lambda: not dialog.isVisible(), timeout=LONG_MS)
+    assert rows_of(person) == []
+    assert dialog.followed is None
+
+
+def test_a_busy_server_shows_the_countdown_and_then_goes_on(
+    qtbot: QtBot, dialog: UploadDialog, faults: FaultServer, person: User, small_file: Path
+) -> None:
+    faults.on(PUT_FILE, busy(503, "2"), method="PUT", times=1)
+    offer(qtbot, dialog, small_file)
+    dialog.form_page.upload_button.click()
+    page = dialog.progress_page
+    qtbot.waitUntil(lambda: page.detail_label.text().startswith("Trying again in"), timeout=LONG_MS)
+    assert page.detail_label.text().endswith("the server is busy.")
+    assert page.strip.accessibleDescription().endswith("waiting")
+    wait_for_verdict(qtbot, dialog, "Ready")
+    assert [row["status"] for row in rows_of(person)] == ["ready"]
+
+
+def test_a_refused_upload_says_what_to_do_and_can_be_retried(
+    qtbot: QtBot, dialog: UploadDialog, faults: FaultServer, person: User, small_file: Path
+) -> None:
+    refusal = json.dumps({"statusCode": "413", "error": "Payload too large", "message": "secret-word"}).encode()
+    faults.on(PUT_FILE, Answer(400, refusal, {"Content-Type": "application/json"}), method="PUT", times=1)
+    offer(qtbot, dialog, small_file)
+    dialog.form_page.upload_button.click()
+    wait_for_verdict(qtbot, dialog, "Too large")
+    result = dialog.result_page
+    assert "secret-word" not in result.verdict.words
+    assert result.main_button.text() == "Try again"
+    assert rows_of(person) == []
+
+    result.copy_button.click()
+    copied = QGuiApplication.clipboard().text()
+    assert "too_large_for_project" in copied
+    assert "token=" not in copied
+
+    result.main_button.click()
+    wait_for_verdict(qtbot, dialog, "Ready")
+    assert [row["status"] for row in rows_of(person)] == ["ready"]
+
+
+def test_several_files_are_offered_one_after_the_other(
+    qtbot: QtBot, dialog: UploadDialog, person: User, tmp_path: Path
+) -> None:
+    paths = [tmp_path / f"part {number}.jsonl" for number in (1, 2, 3)]
+    for path in paths:
+        make_dataset("conversation_lines", 10_000, path)
+    form = dialog.form_page
+    offered = form.position_label
+
+    dialog.choose(paths)
+    qtbot.waitUntil(lambda: offered.text() == "File 1 of 3" and form.upload_button.isEnabled(), timeout=LONG_MS)
+    form.upload_button.click()
+    qtbot.waitUntil(lambda: offered.text() == "File 2 of 3" and form.upload_button.isEnabled(), timeout=LONG_MS)
+    form.skip_button.click()
+    qtbot.waitUntil(lambda: offered.text() == "File 3 of 3" and form.upload_button.isEnabled(), timeout=LONG_MS)
+    form.upload_button.click()
+    wait_for_verdict(qtbot, dialog, "Ready")
+    qtbot.waitUntil(lambda: all(row["status"] == "ready" for row in rows_of(person)), timeout=LONG_MS)
+    assert sorted(row["file_name"] for row in rows_of(person)) == ["part 1.jsonl", "part 3.jsonl"]
+
+
+def test_a_dropped_file_is_offered(qtbot: QtBot, dialog: UploadDialog, small_file: Path) -> None:
+    mime = QMimeData()
+    mime.setUrls([QUrl("https://example.com/far.jsonl"), QUrl.fromLocalFile(str(small_file))])
+    drop = QDropEvent(
+        QPoint(20, 20), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    QApplication.sendEvent(dialog, drop)
+    qtbot.waitUntil(dialog.form_page.upload_button.isEnabled, timeout=LONG_MS)
+    assert dialog.form_page.draft().file_name == small_file.name
+
+
+@pytest.mark.parametrize("file_name", ["Gespräche über Geld.jsonl", "محادثات عن المال.jsonl", "家庭 💬.json"])
+def test_names_of_any_script_arrive_unchanged(
+    qtbot: QtBot, dialog: UploadDialog, person: User, tmp_path: Path, file_name: str
+) -> None:
+    path = tmp_path / file_name
+    make_dataset("array" if path.suffix == ".json" else "conversation_lines", 10_000, path)
+    offer(qtbot, dialog, path)
+    dialog.form_page.upload_button.click()
+    wait_for_verdict(qtbot, dialog, "Ready")
+    (row,) = rows_of(person)
+    assert row["file_name"] == file_name
+    assert row["name"] == dialog.form_page.name_edit.text()
+
+
+def test_hiding_leaves_it_running_and_follow_shows_it_again(
+    qtbot: QtBot, dialog: UploadDialog, faults: FaultServer, client: Client, small_file: Path
+) -> None:
+    faults.on(PUT_FILE, Throttle(20_000), method="PUT")
+    offer(qtbot, dialog, small_file)
+    dialog.form_page.upload_button.click()
+    qtbot.waitUntil(lambda: dialog.progress_page.isVisible(), timeout=LONG_MS)
+    dataset_id = dialog.followed
+    assert dataset_id is not None
+    dialog.progress_page.hide_button.click()
+    assert not dialog.isVisible()
+    qtbot.waitUntil(
+        lambda: client.snapshot()[0].phase is Phase.VALIDATING and client.snapshot()[0].dataset is not None,
+        timeout=LONG_MS,
+    )
+    dialog.choose([])
+    dialog.follow(dataset_id)
+    dialog.show()
+    wait_for_verdict(qtbot, dialog, "Ready")
+
+
+def test_signed_out_uploads_are_refused_beside_the_button(
+    qtbot: QtBot, dialog: UploadDialog, client: Client, inbox: Inbox, small_file: Path
+) -> None:
+    offer(qtbot, dialog, small_file)
+    client.sign_out()
+    dialog.form_page.upload_button.click()
+    qtbot.waitUntil(lambda: "not signed in" in dialog.form_page.reason, timeout=LONG_MS)
+    assert dialog.form_page.upload_button.isEnabled()

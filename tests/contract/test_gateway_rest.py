@@ -72,6 +72,22 @@ def test_select_takes_aliases_casts_and_json_paths(reader: User) -> None:
     assert row == [{"title": "Alpha one", "bytes": "10", "0": None}]
 
 
+def test_an_alias_may_be_any_text(reader: User) -> None:
+    rows = get(reader, "select=a%25s:name,b%25(v0):id::text&file_size=eq.10")
+    assert rows.status_code == 501  # a bracket means embedding
+    row = get(reader, "select=a%25s:name,x';--:file_size&file_size=eq.10").json()
+    assert row == [{"a%s": "Alpha one", "x';--": 10}]
+
+
+def test_text_the_database_cannot_hold_is_a_refusal(alice: User) -> None:
+    with alice.client() as client:
+        assert client.post(ROWS, json=alice.dataset(name="a\0b")).status_code == 400
+        assert client.get(f"{ROWS}?name=eq.%00").status_code == 400
+        assert client.get("/storage/v1/object/info/lora-datasets/a%00b").status_code == 400
+        weak = client.post("/auth/v1/signup", json={"email": "a\0@example.org", "password": "long enough"})
+    assert (weak.status_code, weak.headers["x-sb-error-code"]) == (400, "validation_failed")
+
+
 def test_order_has_directions_and_several_terms(reader: User) -> None:
     answer = get(reader, "select=file_size&order=error_message.asc.nullsfirst,file_size.desc")
     assert [row["file_size"] for row in answer.json()] == [60, 50, 40, 30, 20, 10]

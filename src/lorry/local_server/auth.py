@@ -11,16 +11,16 @@ import json
 import re
 import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Any
-from uuid import UUID
 
+import psycopg
 from psycopg.rows import DictRow
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lorry.local_server import auth_store
+from lorry.local_server.auth_answers import tokens_response, user_object
 from lorry.local_server.auth_errors import AuthError, weak_password
 from lorry.local_server.gateway_state import GatewayState, state_of
 from lorry.local_server.passwords import hash_password, is_password
@@ -61,6 +61,11 @@ def _guarded(handler: _Handler) -> _Handler:
             return await handler(request)
         except AuthError as error:
             return error.response(request)
+        except psycopg.DataError:
+            # Text PostgreSQL cannot hold, such as a NUL character.
+            return AuthError(400, "validation_failed", "The request has a value that cannot be stored").response(
+                request
+            )
 
     return answer
 
@@ -149,7 +154,7 @@ async def _refresh(request: Request) -> Response:
         user = await auth_store.user_by_id(connection, user_id)
         if user is None:
             raise AuthError(400, "session_not_found", "Session not found")
-        return await _tokens_response(state, connection, user, session_id, next_token)
+        return await tokens_response(state.tokens, connection, user, session_id, next_token)
 
 
 async def _user(request: Request) -> Response:
@@ -158,7 +163,7 @@ async def _user(request: Request) -> Response:
         claims = await _signed_in(state, connection, request)
         if request.method == "GET":
             user = await auth_store.user_by_id(connection, claims["sub"])
-            return JSONResponse(await _user_object(connection, _found(user)))
+            return JSONResponse(await user_object(connection, _found(user)))
     body = await _body(request)
     email = _email_of(body) if body.get("email") else None
     password = _text_of(body, "password") or None
@@ -174,7 +179,7 @@ async def _user(request: Request) -> Response:
         )
         if password:
             await auth_store.close_sessions(connection, claims["sub"], str(claims.get("session_id")), "others")
-        return JSONResponse(await _user_object(connection, _found(user)))
+        return JSONResponse(await user_object(connection, _found(user)))
 
 
 async def _logout(request: Request) -> Response:
@@ -210,72 +215,7 @@ async def _session_response(
     agent = request.headers.get("user-agent", "")
     session_id, refresh_token = await auth_store.open_session(connection, user["id"], agent)
     fresh = await auth_store.user_by_id(connection, user["id"])
-    return await _tokens_response(state, connection, _found(fresh), session_id, refresh_token)
-
-
-async def _tokens_response(
-    state: GatewayState, connection: RoleConnection, user: DictRow, session_id: UUID, refresh_token: str
-) -> Response:
-    life_s = state.tokens.access_life_s
-    claims = {
-        "aud": "authenticated",
-        "role": "authenticated",
-        "sub": str(user["id"]),
-        "email": user["email"],
-        "phone": "",
-        "app_metadata": user["raw_app_meta_data"] or {},
-        "user_metadata": user["raw_user_meta_data"] or {},
-        "aal": "aal1",
-        "amr": [{"method": "password", "timestamp": int(time.time())}],
-        "session_id": str(session_id),
-        "is_anonymous": False,
-    }
-    return JSONResponse(
-        {
-            "access_token": state.tokens.sign(claims, life_s=life_s),
-            "token_type": "bearer",
-            "expires_in": life_s,
-            "expires_at": int(time.time()) + life_s,
-            "refresh_token": refresh_token,
-            "user": await _user_object(connection, user),
-        }
-    )
-
-
-async def _user_object(connection: RoleConnection, user: DictRow) -> dict[str, Any]:
-    confirmed_at = _moment(user["email_confirmed_at"])
-    return {
-        "id": str(user["id"]),
-        "aud": user["aud"],
-        "role": user["role"],
-        "email": user["email"],
-        "email_confirmed_at": confirmed_at,
-        "phone": "",
-        "confirmed_at": confirmed_at,
-        "last_sign_in_at": _moment(user["last_sign_in_at"]),
-        "app_metadata": user["raw_app_meta_data"] or {},
-        "user_metadata": user["raw_user_meta_data"] or {},
-        "identities": [
-            {
-                "identity_id": str(identity["id"]),
-                "id": identity["provider_id"],
-                "user_id": str(identity["user_id"]),
-                "identity_data": identity["identity_data"],
-                "provider": identity["provider"],
-                "last_sign_in_at": _moment(identity["last_sign_in_at"]),
-                "created_at": _moment(identity["created_at"]),
-                "updated_at": _moment(identity["updated_at"]),
-            }
-            for identity in await auth_store.identities(connection, user["id"])
-        ],
-        "created_at": _moment(user["created_at"]),
-        "updated_at": _moment(user["updated_at"]),
-        "is_anonymous": False,
-    }
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
+    return await tokens_response(state.tokens, connection, _found(fresh), session_id, refresh_token)
 
 
 def _found(user: DictRow | None) -> DictRow:

@@ -76,9 +76,10 @@ def column_missing(relation: str, column: str) -> RestError:
 
 def database_error(error: psycopg.Error, *, is_anonymous: bool) -> RestError:
     """Map an error of PostgreSQL; a permission error is 401 for anon and 403 for a signed-in user."""
-    state = error.sqlstate or "XX000"
+    # Without a state the driver itself refused a value, such as text with a NUL character.
+    state = error.sqlstate or ("22021" if isinstance(error, psycopg.DataError) else "XX000")
     diagnostics = error.diag
-    message = diagnostics.message_primary or "database error"
+    message = diagnostics.message_primary or str(error) or "database error"
     return RestError(
         _status(state, message, is_anonymous=is_anonymous),
         state,

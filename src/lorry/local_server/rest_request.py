@@ -124,7 +124,8 @@ def _select_item(source: Source, item: str, values: Values) -> sql.Composable:
             raise unsupported(f"the cast to '{cast}'")
         expression = sql.SQL("CAST({} AS {})").format(expression, sql.SQL(cast))
     name = match["alias"] or re.split("->>?", match["path"])[-1]
-    return sql.SQL("{} AS {}").format(expression, sql.Identifier(name))
+    # The only identifier that is not from the catalogue: quoted here, and a % must not look like a placeholder.
+    return sql.SQL("{} AS {}").format(expression, sql.Identifier(name.replace("%", "%%")))
 
 
 def _order_term(source: Source, term: str, values: Values) -> sql.Composable:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import BinaryIO, NoReturn
 
-from lorry.core.checks import batch, skeleton
+from lorry.core.checks import batch, jsontext, skeleton
 from lorry.core.checks.intake import Intake
 from lorry.core.checks.reader import LONG_ROW_BYTES, MAX_ROW_BYTES, Row, read_value, take_text
 from lorry.core.checks.report import FindingLog, Path
@@ -35,6 +35,10 @@ class _Member:
 
     def position(self, path: Path) -> tuple[int, int]:
         return self._row.position(path[1:])
+
+
+def _is_no_json(raw: bytes) -> bool:
+    return jsontext.parse(raw.decode("utf-8", "replace")).syntax is not None
 
 
 class _StopReadingError(Exception):
@@ -134,10 +138,12 @@ class DocumentCheck:
         window = self._window
         window.move(1)
         index = 0
+        comma = (1, 1)
         while True:
             if window.peek() == b"]":
                 if index:
-                    self._complain_and_go_on("Not JSON: a comma before ]", "Remove the comma")
+                    self._flush()
+                    self._log.add_at("R01", *comma, "Not JSON: a comma before ]", "Remove the comma")
                 window.move(1)
                 return
             taken = self._take_region(index)
@@ -146,6 +152,7 @@ class DocumentCheck:
                 taken = 1
             index += taken
             if window.peek() == b",":
+                comma = window.line_and_column()
                 window.move(1)
             elif window.peek() == b"]":
                 window.move(1)
@@ -202,18 +209,20 @@ class DocumentCheck:
         where = int(index) << _OFFSET_BITS | window.offset
         start = Row("", *window.line_and_column(), path)
         indent = window.line_start()
-        # In an indented file the next element begins like this one; that text inside an element means it lost its way.
+        # In an indented file the next element begins like this one.
         next_start = b"\n" + indent + b"{" if not indent.strip() else b""
         try:
             raw = window.value()
-            broken = bool(next_start) and next_start in raw
+            broken = bool(next_start) and next_start in raw and _is_no_json(raw)
         except (ValueTooLongError, ValueCutOffError) as error:
             raw, broken = self._judge_endless(start, next_start, error)
         if broken:
-            end = raw.index(next_start)
+            # A quote too many hides the end of the element; go on where the next one seems to begin.
+            rest = raw[: raw.index(next_start)].rstrip(b" \t\r\n")
             self._flush()
-            take_text(raw[:end].rstrip(b" \t\r\n,"), start, self._intake, self._log, where=where, is_last=False)
-            window.move(end)
+            text = rest.removesuffix(b",")
+            take_text(text, start, self._intake, self._log, where=where, is_last=False)
+            window.move(len(text))
             return
         if raw:
             if not self._separator:

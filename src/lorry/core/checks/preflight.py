@@ -112,7 +112,7 @@ def _check(
         return "unknown", nothing
     if start:
         log.add_at("F05", 1, 1, "Byte order mark at the start", "Save the file as UTF-8 without a byte order mark")
-    if head.is_whole_file and not head.data.strip():
+    if head.is_whole_file and not head.data.strip(b" \t\r\n"):
         log.add_at("F01", 1, 1, "The file is empty" if size == start else "The file has only blank lines")
         return "unknown", nothing
 
@@ -136,7 +136,7 @@ def _wide_encoding(data: bytes) -> str | None:
             return name
     beginning = data[:4096]
     zeros = beginning.count(0)
-    if zeros * 8 < len(beginning) * 3:
+    if zeros == 0 or zeros * 8 < len(beginning) * 3:
         return None
     return "UTF-32" if zeros * 8 > len(beginning) * 5 else "UTF-16"
 

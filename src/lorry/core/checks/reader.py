@@ -53,6 +53,7 @@ class Block:
     data: bytes | None
     first_line: int
     end_offset: int
+    line_ends: int
     has_long_line: bool
     skipped_bytes: int = 0
 
@@ -83,7 +84,7 @@ class LineReader:
                     continue
                 self._remember(line, offset)
                 offset += skipped
-                yield Block(None, line, offset, True, skipped)
+                yield Block(None, line, offset, 1, True, skipped)
                 line, skipped = line + 1, 0
                 data, cut = data[skip_end:], cut - skip_end
             if cut == 0:
@@ -101,13 +102,14 @@ class LineReader:
             held = len(data) - cut
             self._remember(line, offset)
             offset += len(block)
-            yield Block(block, line, offset, long_line)
-            line += block.count(b"\n")
+            line_ends = block.count(b"\n")
+            yield Block(block, line, offset, line_ends, long_line)
+            line += line_ends
         self._remember(line, offset)
         if skipped:
-            yield Block(None, line, offset + skipped, True, skipped)
+            yield Block(None, line, offset + skipped, 0, True, skipped)
         elif parts:
-            yield Block(b"".join(parts), line, offset + held, len(parts) > 1)
+            yield Block(b"".join(parts), line, offset + held, 0, len(parts) > 1)
 
     def _remember(self, line: int, offset: int) -> None:
         self._first_lines.append(line)
@@ -142,7 +144,7 @@ class LineCheck:
                 shown = f"{block.skipped_bytes / 1_000_000:,.1f} MB"
                 self._log.add_at("F11", block.first_line, 1, f"The row has {shown}, over the limit of 16 MiB")
             else:
-                self._take(block.data, block.first_line, quick=not block.has_long_line)
+                self._take(block.data, block.first_line, block.line_ends, quick=not block.has_long_line)
             on_block(block.end_offset)
         if self._blank_lines:
             noun = "blank line" if self._blank_lines == 1 else "blank lines, the first one here"
@@ -151,8 +153,7 @@ class LineCheck:
             )
         self._intake.finish(self._reader.row)
 
-    def _take(self, data: bytes, first_line: int, *, quick: bool = True) -> None:
-        lines = data.count(b"\n")
+    def _take(self, data: bytes, first_line: int, lines: int, *, quick: bool = True) -> None:
         intake = self._intake
         if quick and data.endswith(b"\n") and intake.sample.is_full and (self._crlf_seen or b"\r" not in data):
             if batch.take_block(intake, data, first_line, lines):
@@ -161,8 +162,9 @@ class LineCheck:
             if lines > _HALVE_DOWN_TO:
                 middle = data.find(b"\n", len(data) // 2) + 1
                 if middle < len(data):
-                    self._take(data[:middle], first_line)
-                    self._take(data[middle:], first_line + data.count(b"\n", 0, middle))
+                    before = data.count(b"\n", 0, middle)
+                    self._take(data[:middle], first_line, before)
+                    self._take(data[middle:], first_line + before, lines - before)
                     return
         start = 0
         line = first_line
@@ -184,7 +186,7 @@ class LineCheck:
                 column = len(raw.decode("utf-8", "replace"))
                 self._log.add_at("F06", line, column, "Windows line ends", "Fine as they are; LF is usual")
             raw = raw[:-1]
-        if not raw.strip():
+        if not raw.strip(b" \t\r\n"):
             self._blank_lines += 1
             self._first_blank_line = self._first_blank_line or line
             return

@@ -24,8 +24,9 @@ _WHOLE_CONTAINER = re.compile(_CONTAINER, re.DOTALL)
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _WORD = re.compile(rb'[^\s,:"{}\[\]]++')
 _NOT_SPACE = re.compile(rb"[^ \t\r\n]")
+_QUOTE = re.compile(rb'"')
 _BRACKET_OR_QUOTE = re.compile(rb'["{}\[\]]')
-_QUOTE_OR_ESCAPE = re.compile(rb'"|\\.', re.DOTALL)
+_TEXT = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 
 
 class ValueTooLongError(Exception):
@@ -174,11 +175,15 @@ class Window:
         depth = 0
         in_string = False
         while True:
-            match = (_QUOTE_OR_ESCAPE if in_string else _BRACKET_OR_QUOTE).search(self._buffer, self._at)
+            if in_string:
+                text = _TEXT.match(self._buffer, self._at)
+                self._at = text.end() if text is not None else self._at
+                match = _QUOTE.match(self._buffer, self._at)
+            else:
+                match = _BRACKET_OR_QUOTE.search(self._buffer, self._at)
+                self._at = len(self._buffer) if match is None else self._at
             if match is None:
-                # A backslash at the very end needs the byte that follows it.
-                keep = 1 if in_string and self._buffer.endswith(b"\\") else 0
-                self._at = max(self._at, len(self._buffer) - keep)
+                # What is left, a backslash at most, needs the byte that follows it.
                 if not self._read():
                     self._at = len(self._buffer)
                     return self.offset - start
@@ -187,10 +192,8 @@ class Window:
             mark = match[0]
             if mark == b'"':
                 in_string = not in_string
-            elif mark in (b"{", b"["):
-                depth += 1
-            elif mark in (b"}", b"]"):
-                depth -= 1
+            else:
+                depth += 1 if mark in (b"{", b"[") else -1
             if depth <= 0 and not in_string:
                 return self.offset - start
 

@@ -61,6 +61,7 @@ class ErrorCode(StrEnum):
     FILE_TOO_LARGE = "file_too_large"
     FILE_WRONG_TYPE = "file_wrong_type"
     FILE_CHANGED = "file_changed"
+    FILE_NAME_REFUSED = "file_name_refused"
     # StoreError
     DISK_FULL = "disk_full"
     STORE_LOCKED = "store_locked"

@@ -44,12 +44,13 @@ class SourceFile:
             descriptor = os.open(path, flags)
         except (OSError, ValueError) as error:
             raise _open_error(path, error, context) from error
-        handle = os.fdopen(descriptor, "rb", buffering=0)
         try:
             status = os.fstat(descriptor)
             _judge(path, status, max_bytes, context)
+            # After the judgement: Python makes no file object of a folder's descriptor.
+            handle = os.fdopen(descriptor, "rb", buffering=0)
         except BaseException:
-            handle.close()
+            os.close(descriptor)
             raise
         stamp = FileStamp(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
         return cls(path, handle, stamp)
@@ -111,6 +112,8 @@ def _judge(path: Path, status: os.stat_result, max_bytes: int, context: dict[str
         raise SourceError(ErrorCode.FILE_NOT_REGULAR, context=context)
     if path.suffix.lower() not in FILE_SUFFIXES:
         raise SourceError(ErrorCode.FILE_WRONG_TYPE, context=context)
+    if "\\" in path.name or any(unicodedata.category(char) in ("Cc", "Cs") for char in path.name):
+        raise SourceError(ErrorCode.FILE_NAME_REFUSED, context=context)
     if status.st_size == 0:
         raise SourceError(ErrorCode.FILE_EMPTY, context=context)
     if status.st_size > max_bytes:

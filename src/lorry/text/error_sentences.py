@@ -59,9 +59,7 @@ def _fixed(what: str, meaning: str, action: ErrorAction = ErrorAction.NONE) -> C
     return lambda error: (what, meaning, action)
 
 
-def _server(
-    what: str, meaning: str, action: ErrorAction = ErrorAction.RETRY
-) -> Callable[[LorryError], _Words]:
+def _server(what: str, meaning: str, action: ErrorAction = ErrorAction.RETRY) -> Callable[[LorryError], _Words]:
     """`what` may hold {host}; the failed step comes before `meaning`."""
     return lambda error: (what.replace("{host}", _host(error)), _join(_could_not(error), meaning), action)
 
@@ -94,9 +92,7 @@ def _email_not_confirmed(error: LorryError) -> _Words:
     email = _value(error, "email")
     return (
         "Confirm your e-mail first.",
-        f"We sent the link to {email}."
-        if email
-        else "Open the link in the message you got when you signed up.",
+        f"We sent the link to {email}." if email else "Open the link in the message you got when you signed up.",
         ErrorAction.NONE,
     )
 
@@ -150,9 +146,7 @@ SENTENCES: dict[ErrorCode, Callable[[LorryError], _Words]] = {
         _join(_could_not(error), f"Try again {_wait(error)}."),
         ErrorAction.RETRY,
     ),
-    ErrorCode.SERVER_BROKEN: _server(
-        "The server has a problem.", "Nothing is wrong with your file. Try again."
-    ),
+    ErrorCode.SERVER_BROKEN: _server("The server has a problem.", "Nothing is wrong with your file. Try again."),
     ErrorCode.ALREADY_EXISTS: _server(
         "Something with this name is already in the project.", "Nothing was replaced.", ErrorAction.RETRY
     ),
@@ -207,17 +201,16 @@ SENTENCES: dict[ErrorCode, Callable[[LorryError], _Words]] = {
     ErrorCode.FILE_WRONG_TYPE: _about_file(
         "Not a .jsonl or .json file", "Datasets end in .jsonl or .json; choose another file."
     ),
+    ErrorCode.FILE_NAME_REFUSED: _about_file(
+        "The file's name cannot be stored", "It has a backslash or characters nobody can see. Rename the file."
+    ),
     ErrorCode.FILE_CHANGED: _about_file(
         "The file changed while it was being uploaded",
         "What was sent so far cannot be used.",
         ErrorAction.RETRY,
     ),
-    ErrorCode.DISK_FULL: _fixed(
-        "The disk is full.", "Uploads are stopped until there is room.", ErrorAction.RETRY
-    ),
-    ErrorCode.STORE_LOCKED: _fixed(
-        "Another copy of Lorry is running.", "Close it, then try again.", ErrorAction.RETRY
-    ),
+    ErrorCode.DISK_FULL: _fixed("The disk is full.", "Uploads are stopped until there is room.", ErrorAction.RETRY),
+    ErrorCode.STORE_LOCKED: _fixed("Another copy of Lorry is running.", "Close it, then try again.", ErrorAction.RETRY),
     ErrorCode.STORE_DAMAGED: _fixed(
         "Lorry's own files are damaged.",
         "Your datasets and the project are not touched; Lorry needs to be set up again on this computer.",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
-from PySide6.QtGui import QDropEvent, QGuiApplication
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from tests.support.datasets import make_dataset
@@ -152,6 +152,12 @@ def _too_large(folder: Path) -> Path:
     return path
 
 
+def _invisible(folder: Path) -> Path:
+    path = folder / "two\nlines.jsonl"
+    path.write_text("{}", "utf-8")
+    return path
+
+
 def _wrong_suffix(folder: Path) -> Path:
     path = folder / "notes.txt"
     path.write_text("{}", "utf-8")
@@ -165,6 +171,7 @@ def _wrong_suffix(folder: Path) -> Path:
         (_folder, "This is a folder: folder.jsonl."),
         (_empty, "The file is empty: empty.jsonl."),
         (_too_large, "Too large: 524,288,001 bytes. The project accepts 524,288,000 bytes a file."),
+        (_invisible, "The file's name cannot be stored: two␊lines.jsonl."),
         (_wrong_suffix, "Not a .jsonl or .json file: notes.txt."),
     ],
 )
@@ -275,10 +282,11 @@ def test_several_files_are_offered_one_after_the_other(
 def test_a_dropped_file_is_offered(qtbot: QtBot, dialog: UploadDialog, small_file: Path) -> None:
     mime = QMimeData()
     mime.setUrls([QUrl("https://example.com/far.jsonl"), QUrl.fromLocalFile(str(small_file))])
-    drop = QDropEvent(
-        QPoint(20, 20), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    )
-    QApplication.sendEvent(dialog, drop)
+    how = (Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    enter = QDragEnterEvent(QPoint(20, 20), *how)
+    QApplication.sendEvent(dialog, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(dialog, QDropEvent(QPoint(20, 20), *how))
     qtbot.waitUntil(dialog.form_page.upload_button.isEnabled, timeout=LONG_MS)
     assert dialog.form_page.draft().file_name == small_file.name
 

@@ -69,8 +69,13 @@ class ElidedLabel(QWidget):
         painter = QPainter(self)
         painter.setPen(self.palette().windowText().color())
         text = self.fontMetrics().elidedText(self._text, self._mode, self.width())
-        side = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(self.rect(), int(side), text)
+        # A name reads in its own direction; a file name from left to right, so that its suffix stays at the end.
+        is_file_name = self._mode is Qt.TextElideMode.ElideMiddle
+        direction = Qt.LayoutDirection
+        painter.setLayoutDirection(direction.LeftToRight if is_file_name else direction.LayoutDirectionAuto)
+        flag = Qt.AlignmentFlag
+        side = flag.AlignRight if self.layoutDirection() is direction.RightToLeft else flag.AlignLeft
+        painter.drawText(self.rect(), int(side | flag.AlignAbsolute | flag.AlignVCenter), text)
 
 
 def plain_tooltip(text: str) -> str:

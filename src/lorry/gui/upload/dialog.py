@@ -121,6 +121,11 @@ class UploadDialog(QDialog):
         """The upload on screen, or None while a file is being chosen."""
         return self._followed
 
+    @property
+    def question(self) -> Question | None:
+        """The question that waits for an answer, or None."""
+        return self._question
+
     def _show_transfer(self, transfer: Transfer) -> None:
         self._transfer = transfer
         if is_result(transfer):

@@ -56,7 +56,6 @@ class FailureCard(QFrame):
         self._theme = theme
         self.setProperty("kind", "card")
         self._path = ElidedLabel(Qt.TextElideMode.ElideMiddle)
-        self._path.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
         self._phase = ThemedLabel(theme)
         self._sent = ThemedLabel(theme)
         self._code = ThemedLabel(theme, "", "body", selectable=True)
@@ -74,7 +73,8 @@ class FailureCard(QFrame):
         )
         for row, (key, value) in enumerate(rows):
             grid.addWidget(ThemedLabel(theme, key, "body", "second"), row, 0)
-            grid.addWidget(value, row, 1)
+            side = Qt.AlignmentFlag(0) if value is self._path else Qt.AlignmentFlag.AlignLeading
+            grid.addWidget(value, row, 1, side)
 
     def show_transfer(self, transfer: Transfer) -> None:
         """`transfer` has failed."""

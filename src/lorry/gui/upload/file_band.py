@@ -20,8 +20,6 @@ class FileBand(QFrame):
         self.setProperty("kind", "surface")
         self._dataset = ElidedLabel(Qt.TextElideMode.ElideRight)
         self._file = ElidedLabel(Qt.TextElideMode.ElideMiddle)
-        # File names keep their order in right-to-left layouts: the extension stays at the end.
-        self._file.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
         self._dot = ThemedLabel(theme, "·", "caption", "second")
         self._facts = ThemedLabel(theme, "", "caption", "second")
 

@@ -27,12 +27,18 @@ class FindingsList(QFrame):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
+        self._codes: list[str] = []
         self.setProperty("kind", "card")
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(16, 12, 16, 12)
         self._grid.setHorizontalSpacing(8)
         self._grid.setVerticalSpacing(8)
         self._grid.setColumnStretch(4, 1)
+
+    @property
+    def codes(self) -> list[str]:
+        """The rules of the findings on screen, in order."""
+        return list(self._codes)
 
     def show_findings(self, dataset: Dataset) -> None:
         """Replace the rows by those of `dataset`; hides itself when there are none."""
@@ -45,6 +51,7 @@ class FindingsList(QFrame):
             (finding for finding in dataset.findings if finding.level in _LEVELS),
             key=lambda finding: order.index(finding.level),
         )
+        self._codes = [finding.code for finding in findings[:_ROWS]]
         for row, finding in enumerate(findings[:_ROWS]):
             self._add_row(row, finding)
         rest = sum(dataset.finding_counts.values()) - min(_ROWS, len(findings))

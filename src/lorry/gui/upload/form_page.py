@@ -62,7 +62,9 @@ class FormPage(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self._pages, 1)
-        column.addWidget(Footer([self._position, self._skip, self._reason], self.upload_button, self._cancel))
+        column.addWidget(
+            Footer([self.position_label, self.skip_button, self._reason], self.upload_button, self._cancel)
+        )
         self.set_position(1, 1)
         self.show_empty()
 
@@ -89,9 +91,9 @@ class FormPage(QWidget):
         self.upload_button.clicked.connect(self._on_upload_clicked)
         self._cancel = push_button(theme, "Cancel")
         self._cancel.clicked.connect(self.cancel_wanted)
-        self._position = ThemedLabel(theme, "", "body", "second")
-        self._skip = push_button(theme, "Skip", kind="flat")
-        self._skip.clicked.connect(self.skip_wanted)
+        self.position_label = ThemedLabel(theme, "", "body", "second")
+        self.skip_button = push_button(theme, "Skip", kind="flat")
+        self.skip_button.clicked.connect(self.skip_wanted)
         self._reason = ThemedLabel(theme, "", "caption", "second", wraps=True)
         self._reason.setAlignment(Qt.AlignmentFlag.AlignTrailing | Qt.AlignmentFlag.AlignVCenter)
         self._reason.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -157,9 +159,9 @@ class FormPage(QWidget):
 
     def set_position(self, number: int, count: int) -> None:
         """Which of several chosen files this is, counted from 1."""
-        self._position.setText(f"File {number} of {count}")
-        self._position.setVisible(count > 1)
-        self._skip.setVisible(count > 1)
+        self.position_label.setText(f"File {number} of {count}")
+        self.position_label.setVisible(count > 1)
+        self.skip_button.setVisible(count > 1)
 
     def show_empty(self, problem: ErrorText | None = None) -> None:
         """No usable file: offer to drop or choose one, and say what was wrong with the last."""

@@ -57,6 +57,7 @@ class Legend(QWidget):
         row.addWidget(self._sent)
         row.addStretch(1)
         self.setMinimumHeight(16)
+        self.show_bytes(0, 0)
 
     @property
     def words(self) -> list[str]:

@@ -87,8 +87,8 @@ class ProgressPage(QWidget):
         body.addStretch(3)
         body.addLayout(detail)
 
-        self._cancel = push_button(theme, "Cancel upload…", icon="x")
-        self._cancel.clicked.connect(self.cancel_wanted)
+        self.cancel_button = push_button(theme, "Cancel upload…", icon="x")
+        self.cancel_button.clicked.connect(self.cancel_wanted)
         self.hide_button = push_button(theme, "Hide", kind="primary")
         self.hide_button.setToolTip("The upload goes on")
         self.hide_button.clicked.connect(self.hide_wanted)
@@ -98,7 +98,7 @@ class ProgressPage(QWidget):
         column.addWidget(self._band)
         column.addWidget(line)
         column.addLayout(body, 1)
-        column.addWidget(Footer([self._cancel], self.hide_button))
+        column.addWidget(Footer([self.cancel_button], self.hide_button))
 
     @property
     def main_button(self) -> QPushButton:
@@ -108,8 +108,8 @@ class ProgressPage(QWidget):
     def show_cancelling(self) -> None:
         """The user gave it up; the page stays until the server has forgotten it, or the user hides it."""
         self._is_cancelling = True
-        self._cancel.setEnabled(False)
-        self._cancel.setToolTip("The upload is being cancelled")
+        self.cancel_button.setEnabled(False)
+        self.cancel_button.setToolTip("The upload is being cancelled")
         self._show_detail("Removing what was sent…")
 
     def show_transfer(self, transfer: Transfer) -> None:
@@ -125,8 +125,8 @@ class ProgressPage(QWidget):
         )
         if transfer.dataset_id not in self._shown:
             self._is_cancelling = False
-            self._cancel.setEnabled(True)
-            self._cancel.setToolTip("")
+            self.cancel_button.setEnabled(True)
+            self.cancel_button.setToolTip("")
         kind = (transfer.dataset_id, transfer.state, transfer.phase, is_still)
         if kind == self._shown and self._clock() - self._texts_at_s < _TEXT_EVERY_S:
             return

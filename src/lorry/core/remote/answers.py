@@ -10,6 +10,8 @@ Each service speaks its own dialect (seen on the real services):
 from __future__ import annotations
 
 import json
+import math
+import re
 import socket
 import ssl
 from datetime import UTC, datetime
@@ -33,6 +35,7 @@ from lorry.core.errors import (
 RETRY_AFTER_MIN_S, RETRY_AFTER_MAX_S = 1.0, 900.0
 
 _NOT_JSON = object()
+_STATUS = re.compile(r"[1-5][0-9]{2}")
 
 _AUTH_CODES = {
     "invalid_credentials": ErrorCode.WRONG_PASSWORD,
@@ -146,7 +149,7 @@ def _explain(path: str, status: int, body: dict[str, Any] | None) -> tuple[int, 
     if path.startswith("/storage/v1/"):
         real = str(body.get("statusCode", ""))
         return (
-            int(real) if real.isdigit() else status,
+            int(real) if _STATUS.fullmatch(real) else status,
             str(body.get("error", "")),
             str(body.get("message", "")),
         )
@@ -204,6 +207,8 @@ def _retry_after(response: httpx.Response) -> float | None:
     except ValueError:
         try:
             seconds = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return None
+    if math.isnan(seconds):
+        return None
     return min(max(seconds, RETRY_AFTER_MIN_S), RETRY_AFTER_MAX_S)

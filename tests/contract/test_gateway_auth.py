@@ -165,7 +165,7 @@ def test_logout_scopes(alice: User, scope: str, own_ends: bool, other_ends: bool
 def test_logout_refuses_an_unknown_scope_and_a_missing_token(workspace_server: RunningServer, alice: User) -> None:
     with alice.client() as client:
         assert error_code(client.post("/auth/v1/logout?scope=planet")) == (400, "validation_failed")
-    with httpx.Client(base_url=workspace_server.url, headers={"apikey": workspace_server.anon_key}) as client:
+    with workspace_server.bare_client(apikey=workspace_server.anon_key) as client:
         assert error_code(client.get("/auth/v1/user")) == (401, "no_authorization")
 
 
@@ -184,14 +184,14 @@ def test_the_unsigned_algorithm_is_refused(alice: User) -> None:
 
 @pytest.mark.parametrize("path", ["/auth/v1/settings", "/rest/v1/datasets", "/functions/v1/validate-dataset"])
 def test_the_project_key_is_required(workspace_server: RunningServer, path: str) -> None:
-    with httpx.Client(base_url=workspace_server.url) as client:
+    with workspace_server.bare_client() as client:
         assert client.get(path).json()["message"] == "No API key found in request"
         wrong = client.get(path, headers={"apikey": "wrong"})
     assert (wrong.status_code, wrong.json()["message"]) == (401, "Invalid API key")
 
 
 def test_a_users_token_is_no_project_key(alice: User) -> None:
-    with httpx.Client(base_url=alice.server.url) as client:
+    with alice.server.bare_client() as client:
         assert client.get("/rest/v1/datasets", headers={"apikey": alice.token}).status_code == 401
 
 

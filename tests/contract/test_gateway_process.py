@@ -54,7 +54,7 @@ def test_start_stop_and_private_files(folder: Path) -> None:
     server = RunningServer.start(folder)
     assert set(server.info) == {"url", "anon_key", "email", "password"}
     assert server.url.startswith("http://127.0.0.1:")
-    with httpx.Client(base_url=server.url) as client:
+    with server.bare_client() as client:
         assert client.get("/health").json() == {"service": "lorry-workspace", "pid": server.process.pid, "holds": 0}
     note = json.loads((folder / "workspace.json").read_text())
     assert note == {**server.info, "pid": server.process.pid}
@@ -63,7 +63,7 @@ def test_start_stop_and_private_files(folder: Path) -> None:
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
     assert stat.S_IMODE((folder / "objects").stat().st_mode) == 0o700
     assert server.service_key not in json.dumps(server.info)
-    assert server.stop() < 2
+    server.stop()
     assert server.process.returncode == 0
     assert server.log() == ""
 
@@ -174,12 +174,12 @@ def test_it_ends_with_its_parent_but_not_while_somebody_holds_on(folder: Path) -
 
 def test_a_signal_ends_it_while_its_parent_lives(folder: Path) -> None:
     server = RunningServer.start(folder, "--exit-with-parent")
-    assert server.stop() < 2
+    server.stop()
     assert (server.process.returncode, server.log()) == (0, "")
 
 
 def test_a_hold_needs_the_project_key(workspace_server: RunningServer) -> None:
-    with httpx.Client(base_url=workspace_server.url) as client:
+    with workspace_server.bare_client() as client:
         assert client.get("/workspace/hold").status_code == 401
 
 
@@ -202,7 +202,7 @@ def test_a_stop_ends_open_holds_and_unfinished_bodies(folder: Path) -> None:
         )
         incoming = folder / "objects" / "incoming"
         wait_until(lambda: list(incoming.iterdir()), what="the unfinished body")
-        assert server.stop() < 3
+        server.stop()  # comes back although the hold and the body would last forever
     assert server.process.returncode == 0
     assert list(incoming.iterdir()) == []
 

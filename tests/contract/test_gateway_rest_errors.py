@@ -120,7 +120,7 @@ def test_browsers_may_ask(workspace_server: RunningServer) -> None:
         "Access-Control-Request-Method": "PATCH",
         "Access-Control-Request-Headers": "apikey,authorization,x-client-info,prefer,content-profile",
     }
-    with httpx.Client(base_url=workspace_server.url) as client:
+    with workspace_server.bare_client() as client:
         for path in (ROWS, "/auth/v1/token", "/storage/v1/object/list/lora-datasets", "/functions/v1/validate-dataset"):
             answer = client.options(path, headers=headers)
             assert answer.status_code == 200, answer.text

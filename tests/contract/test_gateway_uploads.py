@@ -35,7 +35,7 @@ def address(user: User, path: str, **headers: str) -> str:
 
 def put(user: User, where: str, content: Any, headers: dict[str, str] | None = None) -> httpx.Response:
     """PUT without any authorization, as a signed address needs none."""
-    with httpx.Client(base_url=user.server.url, timeout=60) as client:
+    with user.server.bare_client() as client:
         return client.put(where, content=content, headers=TYPE if headers is None else headers)
 
 
@@ -78,7 +78,7 @@ def test_signing_is_decided_by_row_level_security(alice: User, bob: User) -> Non
             headers={"Content-Type": "application/json"},
         )
         assert refusal(no_body)[1] == "400"
-    with httpx.Client(base_url=alice.server.url, headers={"apikey": alice.server.anon_key}) as client:
+    with alice.server.bare_client(apikey=alice.server.anon_key) as client:
         nobody = client.post(f"/storage/v1/object/upload/sign/{BUCKET}/{row['storage_path']}")
         assert nobody.json()["message"] == "headers must have required property 'authorization'"
 
@@ -101,7 +101,7 @@ def test_a_multipart_put_stores_exactly_the_file_part(alice: User, size: int) ->
     content = (b"\r\n--\r\n-data-" * (size // 12 + 1))[:size]
     row = alice.insert(max(size, 1))
     where = address(alice, row["storage_path"])
-    with httpx.Client(base_url=alice.server.url) as client:
+    with alice.server.bare_client() as client:
         answer = client.put(
             where,
             data={"cacheControl": "3600", "metadata": '{"sha256": "abc"}'},
@@ -165,7 +165,7 @@ def test_tokens_fit_one_path_and_one_purpose(alice: User) -> None:
     assert refusal(put(alice, f"{base}/{row['storage_path']}?token=garbage", b"x")) == (400, "400", "InvalidJWT")
     # A user's access token is not an upload token, nor is an upload token a download token.
     assert refusal(put(alice, f"{base}/{row['storage_path']}?token={alice.token}", b"x"))[2] == "InvalidSignature"
-    with httpx.Client(base_url=alice.server.url) as client:
+    with alice.server.bare_client() as client:
         read = client.get(f"/storage/v1/object/sign/{BUCKET}/{row['storage_path']}?token={token}")
     assert refusal(read)[2] == "InvalidSignature"
     assert info(alice, row["storage_path"]).json()["statusCode"] == "404"
@@ -193,7 +193,7 @@ def test_type_and_size_limits_hold_whatever_the_headers_say(alice: User) -> None
     assert refusal(put(alice, where, b"x", {"Content-Type": "text/plain"})) == (400, "415", "invalid_mime_type")
     charset = {"Content-Type": "application/json; charset=utf-8"}
     assert refusal(put(alice, where, b"x", charset))[1] == "415"
-    with httpx.Client(base_url=alice.server.url) as client:
+    with alice.server.bare_client() as client:
         form = client.put(where, files={"file": ("data.jsonl", b"x", "text/html")})
     assert refusal(form)[1] == "415"
     # One byte over the bucket's 500 MiB: refused by its announced length, before the bytes were sent.

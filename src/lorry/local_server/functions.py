@@ -8,13 +8,14 @@ taken up again at the next start. Event loop thread.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import json
 import logging
+import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 from uuid import UUID
 
@@ -33,8 +34,6 @@ from lorry.local_server.tokens import TokenError, role_of
 KEPT_FINDINGS = 100
 KEPT_SAMPLES = 3
 MAX_AT_ONCE = 2
-# A report line holds findings with excerpts of the file.
-MAX_LINE_BYTES = 64 * 1024 * 1024
 _SERVICE = {"role": "service_role"}
 _LOG = logging.getLogger(__name__)
 
@@ -172,39 +171,36 @@ def _refusal(http_status: int, error: str) -> Response:
 
 
 async def _check(path: Path, dataset_format: str) -> dict[str, Any]:
-    """Run the checks on a file in a process of their own; raises CheckFailed."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "lorry.core.checks.worker",
-        str(path),
-        "--format",
-        dataset_format,
-        "--stop-on-stdin-eof",
-        # Our end closes however we end, and the check ends with it.
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        limit=MAX_LINE_BYTES,
-    )
-    try:
-        assert process.stdout is not None and process.stderr is not None  # noqa: S101
-        last_words = asyncio.create_task(process.stderr.read())
-        report = None
-        async for line in process.stdout:
-            message = json.loads(line)
-            report = message.get("report", report)
-        await process.wait()
-        if report is None:
-            raise CheckFailed((await last_words)[-2000:].decode("utf-8", "replace"))
-        return dict(report)
-    except ValueError as error:
-        raise CheckFailed(str(error)) from error
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+    """Run the checks on a file in a process of their own; raises CheckFailed, OSError.
+
+    A plain Popen read in a thread: asyncio's subprocesses do not exist on the loop psycopg needs on Windows.
+    """
+    command = [sys.executable, "-m", "lorry.core.checks.worker", str(path), "--format", dataset_format]
+    with (
+        TemporaryFile() as last_words,
+        subprocess.Popen(  # noqa: S603 - our own interpreter and module, one path of ours and a checked word
+            [*command, "--stop-on-stdin-eof"],
+            # Our end closes however we end, and the check ends with it.
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=last_words,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        ) as process,
+    ):
+        try:
+            output = await asyncio.to_thread(process.stdout.read) if process.stdout else b""
+            await asyncio.to_thread(process.wait)
+        finally:
+            process.kill()
+        try:
+            messages = [json.loads(line) for line in output.splitlines()]
+        except ValueError as error:
+            raise CheckFailed(str(error)) from error
+        reports = [message["report"] for message in messages if "report" in message]
+        if not reports:
+            last_words.seek(0)
+            raise CheckFailed(last_words.read()[-2000:].decode("utf-8", "replace"))
+        return dict(reports[-1])
 
 
 def _result(report: dict[str, Any]) -> dict[str, Any]:

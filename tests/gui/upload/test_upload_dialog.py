@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 from tests.support.datasets import make_dataset
 from tests.support.fault_server import Answer, FaultServer, Throttle, busy
@@ -19,6 +19,7 @@ from tests.support.workspace import User
 from lorry.core.client import Client
 from lorry.core.model import MAX_FILE_BYTES, Phase
 from lorry.gui.shell.inbox import Inbox
+from lorry.gui.shell.theme import Theme
 from lorry.gui.upload.dialog import UploadDialog
 
 PUT_FILE = r"/object/upload/sign/"
@@ -256,6 +257,44 @@ def test_a_refused_upload_says_what_to_do_and_can_be_retried(
     result.main_button.click()
     wait_for_verdict(qtbot, dialog, "Ready")
     assert [row["status"] for row in rows_of(person)] == ["ready"]
+
+
+def test_after_a_failure_another_file_can_take_the_place(
+    qtbot: QtBot, dialog: UploadDialog, faults: FaultServer, person: User, small_file: Path, tmp_path: Path
+) -> None:
+    faults.on(PUT_FILE, Answer(403, b'{"message":"no"}', {"Content-Type": "application/json"}), method="PUT", times=1)
+    offer(qtbot, dialog, small_file)
+    dialog.form_page.name_edit.setText("My own name")
+    dialog.form_page.description_edit.setPlainText("What it holds")
+    dialog.form_page.upload_button.click()
+    wait_for_verdict(qtbot, dialog, "You may not upload")
+    moved = small_file.rename(tmp_path / "moved.jsonl")
+    dialog.result_page.main_button.click()
+    wait_for_verdict(qtbot, dialog, "File not found")
+    assert dialog.result_page.main_button.text() == "Choose again…"
+
+    dialog.result_page.main_button.click()
+    (chooser,) = dialog.findChildren(QFileDialog)
+    chooser.setDirectory(str(tmp_path))
+    chooser.findChild(QLineEdit, "fileNameEdit").setText(moved.name)
+    chooser.accept()
+    qtbot.waitUntil(dialog.form_page.upload_button.isEnabled, timeout=LONG_MS)
+    assert dialog.form_page.draft().file_name == "moved.jsonl"
+    dialog.form_page.upload_button.click()
+    wait_for_verdict(qtbot, dialog, "Ready")
+    (row,) = rows_of(person)
+    assert (row["name"], row["description"], row["file_name"]) == ("My own name", "What it holds", "moved.jsonl")
+
+
+def test_the_project_is_named_as_soon_as_somebody_signs_in(
+    qtbot: QtBot, signed_out_client: Client, inbox: Inbox, theme: Theme, person: User
+) -> None:
+    dialog = UploadDialog(signed_out_client, inbox, theme)
+    qtbot.addWidget(dialog)
+    dialog.choose([])
+    assert dialog.form_page.project == ""
+    account = signed_out_client.sign_in(person.email, person.password)
+    qtbot.waitUntil(lambda: dialog.form_page.project == account.project != "", timeout=LONG_MS)
 
 
 def test_several_files_are_offered_one_after_the_other(

@@ -95,7 +95,8 @@ class SignInDialog(QDialog):
         outer.addWidget(content, 0, centre)
         outer.addStretch(1)
         self.setTabOrder(self.email_edit, self.password_edit)
-        self.setTabOrder(self.password_edit, self.sign_in_button)
+        self.setTabOrder(self.password_edit, self.password_edit.show_button)
+        self.setTabOrder(self.password_edit.show_button, self.sign_in_button)
 
     def _on_sign_in_clicked(self) -> None:
         email, password = self.email_edit.text().strip(), self.password_edit.text()

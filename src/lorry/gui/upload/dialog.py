@@ -224,9 +224,13 @@ class UploadDialog(QDialog):
             self.follow(self._followed)
 
     def _choose_again(self) -> None:
-        if self._followed is not None:
-            self._client.dismiss_upload(self._followed)
-        self._upload_another()
+        """Another file for the same dataset: what was typed is kept, what is left of the failed upload goes."""
+        failed = self._transfer
+        self.choose([])
+        if failed is not None:
+            self._client.dismiss_upload(failed.dataset_id)
+            self.form_page.recall(failed.draft)
+        self._flow.choose_file()
 
     def _upload_another(self) -> None:
         self.choose([])

@@ -47,14 +47,14 @@ class FileFlow(QObject):
         self._folder = ""
         #: Counts what was put on the form; an answer to an older question is not wanted any more.
         self._turn = 0
+        inbox.account_changed.connect(self._show_project)
         page.file_wanted.connect(self.choose_file)
         page.submitted.connect(self._on_page_submitted)
         page.skip_wanted.connect(self._next)
 
     def start(self, paths: list[Path]) -> None:
         """Offer these files from the first on; none shows the empty form."""
-        account = self._client.account
-        self._page.set_project(account.project if account else "")
+        self._show_project()
         self._page.clear()
         self._files.start(paths)
         self._offer()
@@ -77,6 +77,10 @@ class FileFlow(QObject):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.filesSelected.connect(self._on_dialog_files_selected)
         dialog.open()
+
+    def _show_project(self) -> None:
+        account = self._client.account
+        self._page.set_project(account.project if account else "")
 
     def _on_dialog_files_selected(self, names: list[str]) -> None:
         self.files_chosen.emit([Path(name) for name in names])

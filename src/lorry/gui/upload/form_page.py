@@ -153,6 +153,11 @@ class FormPage(QWidget):
         """Why Upload is disabled, as it stands beside the button."""
         return self._reason.text()
 
+    @property
+    def project(self) -> str:
+        """Where the dataset goes, as shown."""
+        return self._project.text
+
     def set_project(self, project: str) -> None:
         """Where the dataset goes."""
         self._project.set_text(project)
@@ -207,6 +212,13 @@ class FormPage(QWidget):
         self.name_edit.clear()
         self.description_edit.clear()
         self.name_field.set_problem("")
+
+    def recall(self, draft: DatasetDraft) -> None:
+        """Begin with what was typed for an upload that failed; the next file changes none of it."""
+        self.name_edit.setText(draft.name)
+        self.description_edit.setPlainText(draft.description or "")
+        self.format_box.setCurrentIndex(self.format_box.findData(draft.format))
+        self._is_name_own = True
 
     def draft(self) -> DatasetDraft:
         """What is typed, as a draft.

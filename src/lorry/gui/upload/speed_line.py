@@ -8,10 +8,11 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from lorry.core.progress import HISTORY
 from lorry.gui.shell.theme import Theme
 from lorry.text.format import rate
 
+#: The axis: one sample a second, the newest at the right.
+_SECONDS = 60
 _PLOT_HEIGHT = 44
 _GAP = 4
 _LINE_WIDTH = 1.5
@@ -39,7 +40,7 @@ class SpeedLine(QWidget):
 
     def show_history(self, history_bps: tuple[float, ...]) -> None:
         """Up to 60 one-second rates in bytes a second, oldest first; the last one is now."""
-        self._history = history_bps[-HISTORY:]
+        self._history = history_bps[-_SECONDS:]
         if self._history:
             words = f"now {rate(self._history[-1])}, highest {rate(max(self._history))} in the last 60 seconds"
         else:
@@ -80,7 +81,7 @@ class SpeedLine(QWidget):
     def _paint_line(self, painter: QPainter, plot: QRectF, top_bps: float) -> None:
         if len(self._history) < 2:
             return
-        step = plot.width() / (HISTORY - 1)
+        step = plot.width() / (_SECONDS - 1)
         first = plot.right() - step * (len(self._history) - 1)
         line = QPolygonF(
             [

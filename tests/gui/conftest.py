@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
+from tests.support.client import open_core
+from tests.support.workspace import RunningServer, User, short_folder
 
 from lorry.core.client import Client
 from lorry.core.paths import resource_dir
@@ -16,8 +18,6 @@ from lorry.core.store.settings import Settings
 from lorry.gui.shell.inbox import Inbox
 from lorry.gui.shell.main_window import MainWindow
 from lorry.gui.shell.theme import Scheme, Theme
-from tests.support.client import open_core
-from tests.support.workspace import RunningServer, User, short_folder
 
 
 @pytest.fixture(scope="session")

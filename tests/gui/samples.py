@@ -1,4 +1,4 @@
-"""Rows as a server would send them, and uploads as the engine would show them: plain values for the tests of the GUI."""
+"""Rows as a server would send them, and uploads as the engine would show them: plain values for tests."""
 
 from __future__ import annotations
 
@@ -54,9 +54,7 @@ def dataset(name: str = "Couples and money", status: str = "ready", **columns: A
 
 def page(datasets: list[Dataset], query: DatasetQuery | None = None, total: int | None = None) -> DatasetPage:
     """One page of a list."""
-    return DatasetPage(
-        tuple(datasets), len(datasets) if total is None else total, query or DatasetQuery(), NOON
-    )
+    return DatasetPage(tuple(datasets), len(datasets) if total is None else total, query or DatasetQuery(), NOON)
 
 
 def transfer(

@@ -9,12 +9,12 @@ import pytest
 from PySide6.QtCore import QModelIndex, Qt
 from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
+from tests.gui.samples import BIDI_NAME, MARKUP_NAME, dataset, page, transfer
 
 from lorry.core.errors import ErrorCode, SourceError
 from lorry.core.model import DatasetFormat, DatasetQuery, DatasetStatus, Phase, TransferState
 from lorry.gui.datasets.rows import Column
 from lorry.gui.datasets.table_model import DatasetTableModel, Role, spans
-from tests.gui.samples import BIDI_NAME, MARKUP_NAME, dataset, page, transfer
 
 
 def names(model: DatasetTableModel) -> list[str]:
@@ -79,18 +79,14 @@ def test_after_confirming_the_row_moves_to_ready_where_it_stands(model: DatasetT
     running = transfer("Mine", percent=99)
     model.set_transfers([running])
     row = dataset("Mine", "validating", id=running.dataset_id)
-    model.set_transfers(
-        [transfer("Mine", TransferState.DONE, Phase.VALIDATING, dataset_id=row.id, row=row)]
-    )
+    model.set_transfers([transfer("Mine", TransferState.DONE, Phase.VALIDATING, dataset_id=row.id, row=row)])
     assert (names(model), words(model)) == (["Mine", "Other"], ["Validating", "Ready"])
     ready = dataset("Mine", "ready", id=row.id, age=-1, counts={"warning": 2})
     assert model.put_dataset(ready)
     assert words(model) == ["Ready", "Ready"]
     assert model.row(0).warnings == 2
     # The upload keeps the row it saw last; that older one must not come back.
-    model.set_transfers(
-        [transfer("Mine", TransferState.DONE, Phase.VALIDATING, dataset_id=row.id, row=row)]
-    )
+    model.set_transfers([transfer("Mine", TransferState.DONE, Phase.VALIDATING, dataset_id=row.id, row=row)])
     assert words(model) == ["Ready", "Ready"]
 
 
@@ -177,9 +173,7 @@ def test_every_cell_says_the_same_to_eye_and_ear(model: DatasetTableModel) -> No
 @pytest.mark.parametrize(
     ("name", "shown"), [(MARKUP_NAME, MARKUP_NAME), (BIDI_NAME, "invoice‹U+202E›lnosj.exe"), ("a\nb", "a␊b")]
 )
-def test_names_are_shown_literally_and_tooltips_escaped(
-    model: DatasetTableModel, name: str, shown: str
-) -> None:
+def test_names_are_shown_literally_and_tooltips_escaped(model: DatasetTableModel, name: str, shown: str) -> None:
     model.set_page(page([dataset(name)]))
     index = model.index(0, Column.NAME)
     assert index.data() == shown

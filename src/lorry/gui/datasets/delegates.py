@@ -39,6 +39,8 @@ class RowDelegate(QStyledItemDelegate):
         row: Row = index.data(Role.ROW)
         column = Column(index.column())
         painter.save()
+        # The words decide about their direction, the layout only about their side: "480.2 MB" stays in order.
+        painter.setLayoutDirection(Qt.LayoutDirection.LayoutDirectionAuto)
         self._paint_ground(painter, option, index)
         self._paint_content(painter, option, row, column)
         painter.restore()
@@ -150,10 +152,8 @@ def paint_badge(
     painter.setFont(font)
     painter.setPen(theme.color(badge.ink))
     shown = metrics.elidedText(badge.word, Qt.TextElideMode.ElideRight, words.width() + 1)
-    flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
-    is_mirrored = direction == Qt.LayoutDirection.RightToLeft
-    if is_mirrored:
-        flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
+    side = Qt.AlignmentFlag.AlignRight if direction == Qt.LayoutDirection.RightToLeft else Qt.AlignmentFlag.AlignLeft
+    flags = side | Qt.AlignmentFlag.AlignAbsolute | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
     painter.drawText(QStyle.visualRect(direction, area, words), int(flags), shown)
     return width
 

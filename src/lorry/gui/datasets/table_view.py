@@ -93,9 +93,15 @@ class DatasetTableView(QTableView):
         number = self._model.find(dataset_id)
         if number is None:
             return False
-        self.selectRow(number)
-        self.scrollTo(self._model.index(number, Column.NAME))
+        self.select_number(number)
         return True
+
+    def select_number(self, number: int) -> None:
+        """Make the row at a place the only selected one. QTableView.selectRow finds none in right-to-left layouts."""
+        index = self._model.index(number, Column.NAME)
+        flags = QItemSelectionModel.SelectionFlag
+        self.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
+        self.scrollTo(index)
 
     def set_menu(self, menu: QMenu) -> None:
         """What the right mouse button and the menu key show."""

@@ -34,7 +34,7 @@ class FileEntry(QObject):
 
     def enter(self, event: QDragEnterEvent) -> None:
         """A drag came over the window. It is accepted to be told when it leaves; `move` decides about the drop."""
-        if not event.mimeData().hasUrls():
+        if not event.mimeData().urls():
             event.ignore()
             return
         self._choice = files_in(event.mimeData())

@@ -156,7 +156,7 @@ def test_another_program_on_the_last_port_moves_it(folder: Path) -> None:
 
 
 def test_it_ends_with_its_parent_but_not_while_somebody_holds_on(folder: Path) -> None:
-    server = RunningServer.start(folder, "--exit-with-parent")
+    server = RunningServer.start(folder)
     postgres = [child.pid for child in psutil.Process(server.process.pid).children(recursive=True)]
     assert postgres
     with server.client() as client, client.stream("GET", "/workspace/hold") as hold:
@@ -170,12 +170,6 @@ def test_it_ends_with_its_parent_but_not_while_somebody_holds_on(folder: Path) -
     assert server.process.wait(5) == 0
     wait_until(lambda: not any(psutil.pid_exists(pid) for pid in postgres), what="the end of PostgreSQL")
     server.stop()
-
-
-def test_a_signal_ends_it_while_its_parent_lives(folder: Path) -> None:
-    server = RunningServer.start(folder, "--exit-with-parent")
-    server.stop()
-    assert (server.process.returncode, server.log()) == (0, "")
 
 
 def test_a_hold_needs_the_project_key(workspace_server: RunningServer) -> None:

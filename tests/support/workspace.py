@@ -52,10 +52,12 @@ class RunningServer:
     def start(cls, data_dir: Path, *arguments: str, environment: dict[str, str] | None = None) -> Self:
         """Start a server and wait for its notice; fails with its stderr when it ends without one."""
         log_path = data_dir.parent / f"{data_dir.name}.log"
+        command = [sys.executable, "-m", "lorry.local_server"]
         began = time.monotonic()
         with log_path.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "lorry.local_server", "--data-dir", str(data_dir), "--json", *arguments],
+                # It ends with the test run, however that ends.
+                [*command, "--data-dir", str(data_dir), "--json", "--exit-with-parent", *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

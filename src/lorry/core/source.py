@@ -66,6 +66,8 @@ class SourceFile:
     def blocks(self) -> Iterator[bytes]:
         """The file from its start, exactly `stamp.size_bytes` in all.
 
+        The last block is given only if the file is still what was opened: a server stores what it has every byte of.
+
         Raises:
             SourceError: FILE_CHANGED when it is not what was opened any more, FILE_UNREADABLE when reading fails.
         """
@@ -79,8 +81,9 @@ class SourceFile:
             if not block:
                 raise SourceError(ErrorCode.FILE_CHANGED, "it became shorter", context=self._context())
             left -= len(block)
+            if not left:
+                self.check_unchanged()
             yield block
-        self.check_unchanged()
 
     def check_unchanged(self) -> None:
         """Raise SourceError FILE_CHANGED when size or time of the open file, or the file at its path, is another."""

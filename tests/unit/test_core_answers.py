@@ -143,7 +143,8 @@ def test_an_error_body_has_one_meaning(
 
 @pytest.mark.parametrize(("path", "status"), list(product(ENDPOINTS, (200, 201, 202))))
 def test_json_is_a_success(path: str, status: int) -> None:
-    for body in ({"ok": True}, [], "text", None):
+    bodies: tuple[object, ...] = ({"ok": True}, [], "text", None)
+    for body in bodies:
         assert error_from_answer(answer(path, status, body)) is None
     assert error_from_answer(answer(path, status, {}, "application/vnd.pgrst.object+json; charset=utf-8")) is None
 

@@ -25,6 +25,7 @@ from lorry.core.paths import Paths, private_dir
 from lorry.core.remote.credentials import KeyringStore, MemoryOnly, SessionStore
 from lorry.core.remote.datasets import DatasetsApi
 from lorry.core.remote.functions import FunctionsApi
+from lorry.core.remote.health import HealthApi
 from lorry.core.remote.http import ApiClient
 from lorry.core.remote.objects import ObjectsApi
 from lorry.core.remote.put import SignedPut
@@ -92,7 +93,7 @@ def open_client(paths: Paths) -> Iterator[Client]:
             session,
             remote,
             journal,
-            lambda sign_in: Doctor(http, config.url, remote, sign_in, paths.data_dir),
+            lambda sign_in: Doctor(HealthApi(config, http), config.url, remote, sign_in, paths.data_dir),
         )
         closing.callback(client.close)
         yield client

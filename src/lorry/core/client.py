@@ -14,7 +14,6 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from lorry.core.config import ServerConfig
-from lorry.core.doctor import Check
 from lorry.core.doctor import Check, Doctor
 from lorry.core.engine import Engine
 from lorry.core.errors import AuthError, CancelReason, ErrorCode, LorryError, during

@@ -9,15 +9,13 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from lorry.core.errors import ErrorCode, LorryError
 from lorry.core.model import BUCKET, MAX_FILE_BYTES, DatasetQuery
+from lorry.core.remote.health import HealthApi
 from lorry.core.remote.put import CONTENT_TYPES
 from lorry.core.upload import Remote
 
@@ -53,8 +51,10 @@ class Check:
 class Doctor:
     """Checks one project as the signed-in user."""
 
-    def __init__(self, http: httpx.Client, origin: str, remote: Remote, sign_in: Callable[[], object], data_dir: Path):
-        self._http = http
+    def __init__(
+        self, health: HealthApi, origin: str, remote: Remote, sign_in: Callable[[], object], data_dir: Path
+    ) -> None:
+        self._health = health
         self._origin = origin
         self._remote = remote
         self._sign_in = sign_in
@@ -96,14 +96,13 @@ class Doctor:
 
     def _reach(self) -> list[Check]:
         try:
-            answer = self._http.get(f"{self._origin}/auth/v1/settings")
+            server_time = self._health.server_time()
         except LorryError as error:
             return [Check("Server", Verdict.FAILED, "", "Check the address and the network.", error)]
         checks = [Check("Server", Verdict.PASSED, f"{self._origin} answers.")]
-        try:
-            skew_s = (datetime.now(UTC) - parsedate_to_datetime(answer.headers["date"])).total_seconds()
-        except (KeyError, ValueError, TypeError):
+        if server_time is None:
             return [*checks, Check("Clock", Verdict.NOT_RUN, "The server does not tell its time.")]
+        skew_s = (datetime.now(UTC) - server_time).total_seconds()
         if abs(skew_s) > _CLOCK_LIMIT_S:
             meaning = f"This computer's clock differs by {abs(skew_s):.0f} s from the server's."
             return [*checks, Check("Clock", Verdict.WARNING, meaning, "Let the system set its time by itself.")]

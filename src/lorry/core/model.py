@@ -25,6 +25,8 @@ MAX_FILE_BYTES = 524_288_000
 NAME_MIN, NAME_MAX = 2, 200
 FILE_SUFFIXES = (".jsonl", ".json")
 DEFAULT_PAGE_SIZE = 25
+#: A transfer's speed is kept for this long (s), one value a second.
+HISTORY_S = 60
 
 
 class DatasetStatus(StrEnum):
@@ -214,7 +216,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Byte counters of a transfer. `history_bps` holds up to 60 one-second rates, oldest first."""
+    """Byte counters of a transfer. `history_bps` holds up to HISTORY_S one-second rates, oldest first."""
 
     size_bytes: int
     sent_bytes: int = 0

@@ -11,15 +11,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from lorry.core.model import Progress
+from lorry.core.model import HISTORY_S, Progress
 
 #: The rate is smoothed with this time constant (s), so that one slow second does not shake the estimate.
 SMOOTHING_S = 20.0
 #: No remaining time is given before this many seconds of sending, nor after this many without a byte.
 SETTLE_S = 3.0
 STALL_S = 5.0
-#: Speed samples kept, one a second.
-HISTORY = 60
 
 
 class Meter:
@@ -38,7 +36,7 @@ class Meter:
         self._mark_bytes = 0
         self._moved = 0
         self._rate = 0.0
-        self._history: deque[float] = deque(maxlen=HISTORY)
+        self._history: deque[float] = deque(maxlen=HISTORY_S)
 
     def start(self, stored_bytes: int = 0) -> None:
         """Begin an attempt with `stored_bytes` already on the server."""
@@ -74,7 +72,7 @@ class Meter:
             self._rate += (current - self._rate) * weight
         else:
             self._rate = current
-        for _ in range(min(int(span), HISTORY)):
+        for _ in range(min(int(span), HISTORY_S)):
             self._history.append(current)
         self._mark, self._mark_bytes = now, self._moved
 

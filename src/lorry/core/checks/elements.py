@@ -178,10 +178,13 @@ class DocumentCheck:
             return 0
         self._flush()
         pieces = region.split(separator)
-        starts = list(accumulate((len(piece) + len(separator) for piece in pieces), initial=window.offset))
-        places = [(index + number) << _OFFSET_BITS | start for number, start in enumerate(starts[:-1])]
+        starts = accumulate((len(piece) + len(separator) for piece in pieces), initial=window.offset)
+        # The bracket that opens an element, except for the first one, belongs to the separator.
+        places = [
+            (index + number) << _OFFSET_BITS | (start - (number > 0))
+            for number, start in zip(range(len(pieces)), starts, strict=False)
+        ]
         text = region + separator[: separator.index(b",")]
-        # A piece lacks the bracket that opens it.
         opener_counts = [skeleton.opener_count(piece) + 1 for piece in pieces]
         is_long = max(map(len, pieces)) > LONG_ROW_BYTES - len(separator)
         if is_long or not batch.take_elements(self._intake, text, opener_counts, places):

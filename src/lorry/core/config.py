@@ -167,7 +167,7 @@ def _jwt_role(key: str) -> str | None:
         return None
     try:
         payload = json.loads(base64.urlsafe_b64decode(segments[1] + "=" * (-len(segments[1]) % 4)))
-    except (ValueError, binascii.Error):
+    except (ValueError, binascii.Error, RecursionError):
         return None
     role = payload.get("role") if isinstance(payload, dict) else None
     return role if isinstance(role, str) else None

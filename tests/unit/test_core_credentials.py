@@ -24,7 +24,7 @@ class PlainKeyring(KeyringBackend):
     priority = 9
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.entries: dict[tuple[str, str], str] = {}
         self.writes = 0
         self.is_broken = False
@@ -92,7 +92,7 @@ def test_a_trusted_keyring_keeps_a_session_per_project(store: KeyringStore) -> N
 
 @pytest.mark.parametrize("kind", [PlainKeyring, null.Keyring, fail.Keyring])
 def test_any_other_keyring_is_not_given_a_token(store: KeyringStore, kind: type[KeyringBackend]) -> None:
-    backend = kind()  # type: ignore[no-untyped-call]
+    backend = kind()
     keyring.set_keyring(backend)
     assert not store.save(ORIGIN, SESSION)
     assert store.load(ORIGIN) is None
@@ -125,7 +125,7 @@ def test_a_chain_is_searched_for_a_trusted_member(store: KeyringStore) -> None:
     class Chain(chainer.ChainerBackend):
         backends = (plain, safe)  # type: ignore[assignment]
 
-    keyring.set_keyring(Chain())  # type: ignore[no-untyped-call]
+    keyring.set_keyring(Chain())
     assert store.save(ORIGIN, SESSION)
     assert (plain.writes, safe.writes) == (0, 1)
 

@@ -114,7 +114,7 @@ class Journal:
         """The open uploads of one user in one project, oldest first."""
         with self._lock, translated(self._path):
             rows = self._db.execute(
-                "SELECT * FROM upload WHERE project=? AND user_id=? ORDER BY created_at, dataset_id",
+                "SELECT * FROM upload WHERE project=? AND user_id=? ORDER BY rowid",
                 (project, str(user_id)),
             ).fetchall()
         return [_job(row) for row in rows]

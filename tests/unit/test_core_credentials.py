@@ -123,9 +123,9 @@ def test_a_chain_is_searched_for_a_trusted_member(store: KeyringStore) -> None:
     plain, safe = PlainKeyring(), SecretServiceStandIn()
 
     class Chain(chainer.ChainerBackend):
-        backends = (plain, safe)  # type: ignore[assignment]
+        backends = (plain, safe)
 
-    keyring.set_keyring(Chain())
+    keyring.set_keyring(Chain())  # type: ignore[no-untyped-call]
     assert store.save(ORIGIN, SESSION)
     assert (plain.writes, safe.writes) == (0, 1)
 

@@ -338,6 +338,22 @@ def document(first: int = 0, number: int = 12, **metadata: Any) -> dict[str, Any
     }
 
 
+@pytest.mark.parametrize("style", ["one line", "a line each", "indented"])
+def test_a_repeated_id_in_an_array_is_found_again(tmp_path: Path, style: str) -> None:
+    rows = [conversation(index) for index in range(60)]
+    rows[51]["conversation_id"] = rows[52]["conversation_id"] = "c7"
+    text = json.dumps(rows, indent=2 if style == "indented" else None)
+    if style == "a line each":
+        text = "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n"
+    report = check(tmp_path, text, "a.json")
+    assert [item.path for item in report.findings] == ["[51].conversation_id", "[52].conversation_id"]
+    lines = text.split("\n")
+    first = next(number for number, line in enumerate(lines, 1) if '"c7"' in line)
+    for item in report.findings:
+        assert lines[item.line - 1][item.column - 1 :].startswith('"c7"')
+        assert item.message == f"conversation_id is already used on line {first}"
+
+
 def test_ids_of_pairs_may_repeat_between_the_conversations_of_a_document(tmp_path: Path) -> None:
     assert found(check(tmp_path, json.dumps(document(), indent=2), "a.json")) == []
 

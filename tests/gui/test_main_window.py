@@ -103,11 +103,11 @@ def test_a_dropped_file_becomes_a_ready_row_by_itself(
     window.open_paths([sample(tmp_path)])
     dialogs = [one for one in QApplication.topLevelWidgets() if isinstance(one, UploadDialog) and one.isVisible()]
     assert len(dialogs) == 1
-    seen: list[str] = []
-    window.listing.model.dataChanged.connect(lambda *_: seen.append(window.listing.model.row(0).badge.word))
-    window.listing.model.rowsInserted.connect(lambda *_: seen.append(window.listing.model.row(0).badge.word))
-    path = sample(tmp_path)
-    dataset_id = client.upload(path, client.inspect_file(path))
+    upload_button = dialogs[0].form_page.upload_button
+    qtbot.waitUntil(lambda: upload_button.isVisible() and upload_button.isEnabled(), timeout=15_000)
+    with qtbot.waitSignal(dialogs[0].upload_started, timeout=15_000) as started:
+        qtbot.mouseClick(upload_button, Qt.MouseButton.LeftButton)
+    dataset_id = started.args[0]
     dialogs[0].close()
     qtbot.waitUntil(
         lambda: (

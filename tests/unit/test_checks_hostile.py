@@ -21,7 +21,7 @@ from tests.support.datasets import KINDS, Kind, make_dataset
 
 from lorry.core.checks import Report, batch, check_file
 
-SETTINGS = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SETTINGS = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def check_bytes(content: bytes, name: str = "a.jsonl") -> Report:
@@ -105,22 +105,21 @@ def test_memory_does_not_follow_the_size_of_the_file(tmp_path: Path, kind: Kind)
 
 
 JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=12,
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
 )
 KEY_WORDS = (
     "conversation_id turns role content id turn_number current_user_input target_response system_prompt _meta "
     "training_pairs conversation_metadata messages x"
 )
 KEYS = st.sampled_from(KEY_WORDS.split())
-ROWS = st.dictionaries(
-    KEYS, JSON_VALUES | st.dictionaries(KEYS, JSON_VALUES) | st.lists(st.dictionaries(KEYS, JSON_VALUES))
-)
+OBJECTS = st.dictionaries(KEYS, JSON_VALUES, max_size=4)
+ROWS = st.dictionaries(KEYS, JSON_VALUES | OBJECTS | st.lists(OBJECTS, max_size=3), max_size=5)
 
 
 @SETTINGS
-@given(rows=st.lists(ROWS, max_size=8), name=st.sampled_from(["a.jsonl", "a.json"]), indent=st.sampled_from([None, 1]))
+@given(rows=st.lists(ROWS, max_size=5), name=st.sampled_from(["a.jsonl", "a.json"]), indent=st.sampled_from([None, 1]))
 def test_any_rows_end_in_a_report(rows: list[Any], name: str, indent: int | None) -> None:
     check_bytes("\n".join(json.dumps(row, indent=indent) for row in rows).encode(), name)
     check_bytes(json.dumps(rows, indent=indent).encode(), name)

@@ -21,6 +21,8 @@ LIST_KEYS = ("conversations", "training_pairs")
 METADATA_KEYS = ("training_file_metadata", "dataset_metadata")
 _BATCH_BYTES = 256 * 1024
 _REGION_BYTES = 512 * 1024
+#: Places held open while elements are read again; findings come in the order of the file, so a few are enough.
+_WINDOWS_AGAIN = 4
 #: A remembered element is its index and its offset in one integer; files are checked up to 500 MiB.
 _OFFSET_BITS = 31
 
@@ -60,6 +62,7 @@ class DocumentCheck:
         self._exact_until = 0
         # Positions known on the way, to find an element again without reading from the start.
         self._milestones: list[tuple[int, int, int]] = [(start, 1, 1)]
+        self._windows_again: dict[int, Window] = {}
         self.keys: list[str] = []
 
     def run(self, on_block: Callable[[int], None]) -> None:
@@ -281,8 +284,13 @@ class DocumentCheck:
     def _row_again(self, where: int) -> Row:
         """Read an element again for a finding made after it was let go."""
         offset = where & ((1 << _OFFSET_BITS) - 1)
-        milestone = self._milestones[bisect_right(self._milestones, offset, key=lambda stone: stone[0]) - 1]
-        window = Window(self._file, milestone[0], MAX_ROW_BYTES, milestone[1], milestone[2])
+        index = bisect_right(self._milestones, offset, key=lambda stone: stone[0]) - 1
+        window = self._windows_again.get(index)
+        if window is None or window.offset > offset:
+            if len(self._windows_again) >= _WINDOWS_AGAIN:
+                self._windows_again.clear()
+            start, line, column = self._milestones[index]
+            window = self._windows_again[index] = Window(self._file, start, MAX_ROW_BYTES, line, column)
         window.move_to(offset)
         line, column = window.line_and_column()
         return Row(window.value().decode("utf-8", "replace"), line, column, self._prefix_of(where))

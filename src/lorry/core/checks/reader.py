@@ -21,6 +21,8 @@ LONG_ROW_BYTES = 1_000_000
 #: A quarter of a long row at most: a long row then always fills one whole read without a line end.
 BLOCK_BYTES = 256 * 1024
 _HALVE_DOWN_TO = 4
+#: Blocks held while rows are read again; findings come in the order of the file, so a few are enough.
+_BLOCKS_AGAIN = 4
 
 UTF8_BOM = b"\xef\xbb\xbf"
 
@@ -66,6 +68,7 @@ class LineReader:
         self._start = start
         self._first_lines: list[int] = []
         self._offsets: list[int] = []
+        self._lines_again: dict[int, list[bytes]] = {}
 
     def __iter__(self) -> Iterator[Block]:
         """Yield the blocks of the file from the start offset on."""
@@ -116,13 +119,26 @@ class LineReader:
         self._offsets.append(offset)
 
     def row(self, line: int) -> Row:
-        """Read one line again; `line` counts from 1 and has been read before."""
+        """Read one line again; `line` counts from 1 and was inside a block before."""
         index = bisect_right(self._first_lines, line) - 1
-        self._file.seek(self._offsets[index])
-        for _ in range(line - self._first_lines[index]):
-            self._file.readline(MAX_ROW_BYTES)
-        raw = self._file.readline(MAX_ROW_BYTES + 2)
-        return Row(raw.rstrip(b"\r\n").decode("utf-8", "replace"), line)
+        if index not in self._lines_again:
+            if len(self._lines_again) >= _BLOCKS_AGAIN:
+                self._lines_again.clear()
+            following = self._offsets[index + 1] if index + 1 < len(self._offsets) else None
+            self._file.seek(self._offsets[index])
+            data = _read_exactly(self._file, MAX_ROW_BYTES if following is None else following - self._offsets[index])
+            self._lines_again[index] = data.split(b"\n")
+        raw = self._lines_again[index][line - self._first_lines[index]]
+        return Row(raw.removesuffix(b"\r").decode("utf-8", "replace"), line)
+
+
+def _read_exactly(file: BinaryIO, number: int) -> bytes:
+    """Read so many bytes, or what there is: one read of a raw file may return less."""
+    parts = []
+    while number > 0 and (data := file.read(number)):
+        parts.append(data)
+        number -= len(data)
+    return b"".join(parts)
 
 
 class LineCheck:

@@ -42,6 +42,7 @@ class Window:
 
     def __init__(self, file: BinaryIO, start: int, max_value_bytes: int, line: int = 1, column: int = 1) -> None:
         self._file = file
+        self._next_read = start
         self._max_value_bytes = max_value_bytes
         self._buffer = b""
         self._base = start
@@ -50,7 +51,6 @@ class Window:
         self._mark = 0
         self._line = line
         self._column = column
-        file.seek(start)
 
     @property
     def offset(self) -> int:
@@ -201,7 +201,10 @@ class Window:
         """Read on, dropping what lies before the position (except for the beginning of its line)."""
         self.line_and_column()
         line_start = max(self._at - 256, self._buffer.rfind(b"\n", 0, self._at) + 1, 0)
+        # Several windows may look at one file, so each one says where it reads.
+        self._file.seek(self._next_read)
         data = self._file.read(max(_READ_BYTES, min(self._held(), _MAX_READ_BYTES)))
+        self._next_read += len(data)
         self._buffer = self._buffer[line_start:] + data
         self._base += line_start
         self._at -= line_start

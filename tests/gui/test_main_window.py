@@ -332,8 +332,8 @@ def test_closing_asks_only_while_uploads_run(
     window.close()
     question = window.question
     assert question is not None
-    assert question.text() == "Quit while 1 upload runs?"
-    assert question.informativeText() == "It continues where it stopped when Lorry starts again."
+    assert question.question.text() == "Quit while 1 upload runs?"
+    assert question.meaning.text() == "It continues where it stopped when Lorry starts again."
     question.reject()
     assert window.question is None
     assert not window.isHidden()

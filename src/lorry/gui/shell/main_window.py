@@ -311,13 +311,13 @@ class MainWindow(QMainWindow):
         if self.question is not None:
             self.question.raise_()
             return
-        self.question = QuitQuestion(running, self)
+        self.question = QuitQuestion(self._theme, running, self)
         self.question.finished.connect(self._on_question_finished)
         self.question.open()
 
-    def _on_question_finished(self, _code: int) -> None:
-        question, self.question = self.question, None
-        if question is not None and question.wants_to_quit:
+    def _on_question_finished(self, code: int) -> None:
+        self.question = None
+        if code == QuitQuestion.DialogCode.Accepted:
             self._may_close = True
             self.close()
 

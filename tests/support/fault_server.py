@@ -168,7 +168,7 @@ class FaultServer:
         return rule
 
     def clear(self) -> None:
-        """Behave from the next request on."""
+        """Behave from now on; what is being slowed down goes on at full speed."""
         with self._lock:
             self._rules.clear()
 
@@ -258,6 +258,10 @@ class FaultServer:
                 return rule.fault
         return None
 
+    def _is_on(self, fault: Fault) -> bool:
+        with self._lock:
+            return any(rule.fault is fault for rule in self._rules)
+
     def _answer(self, client: socket.socket, body: _Body, answer: Answer) -> None:
         headers = {**answer.headers, "Content-Length": str(len(answer.body)), "Connection": "close"}
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
@@ -293,8 +297,8 @@ class FaultServer:
             block = body.read(wanted)
             if not block:
                 return cut_at < 0
-            if isinstance(fault, Throttle) and self._closing.wait(len(block) / fault.bytes_per_s):
-                return False
+            if isinstance(fault, Throttle) and self._is_on(fault):
+                self._closing.wait(len(block) / fault.bytes_per_s)
             try:
                 server.sendall(block)
             except OSError:

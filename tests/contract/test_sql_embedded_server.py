@@ -107,6 +107,13 @@ def test_data_and_password_stay_between_starts(new_home: Path) -> None:
     second.close()
 
 
+def test_a_plain_copy_of_the_folder_works(prepared_home: Path, new_home: Path) -> None:
+    """Without `cp -a` a copy made by root belongs to root, as whom no server runs."""
+    subprocess.run(["cp", "-r", prepared_home, new_home], check=True)
+    with Database.embedded(new_home) as copied:
+        assert copied.prepare() == []
+
+
 def test_owner_killed(home: Path) -> None:
     with killed_owner(home) as (email, owner):
         server = postmaster(home)

@@ -111,7 +111,10 @@ def error_from_answer(response: httpx.Response) -> LorryError | None:
     """The error a complete answer stands for, or None when it is a success we can use."""
     body = _json_object(response)
     if response.is_success:
-        return None if not response.content or _parse(response) is not _NOT_JSON else _not_the_server(response)
+        # Only these two may be empty. An empty list is `[]`: taken for one, an empty page of a portal would say that
+        # nothing is there.
+        is_silent = not response.content and response.status_code in (201, 204)
+        return None if is_silent or _parse(response) is not _NOT_JSON else _not_the_server(response)
     if response.is_redirect or response.is_informational:
         return _not_the_server(response)
     path = response.request.url.path

@@ -128,7 +128,7 @@ def storage_error(status: str, error: str, message: str) -> Answer:
         (Answer(200, b"{}", {"Content-Type": "application/json"}), ErrorCode.UNEXPECTED_ANSWER),
         (Answer(200, b'{"url": 7}', {"Content-Type": "application/json"}), ErrorCode.UNEXPECTED_ANSWER),
         (Answer(200, b'{"url": "/no/token"}', {"Content-Type": "application/json"}), ErrorCode.UNEXPECTED_ANSWER),
-        (Answer(200, b"", {"Content-Type": "application/json"}), ErrorCode.UNEXPECTED_ANSWER),
+        (Answer(200, b"", {"Content-Type": "application/json"}), ErrorCode.NOT_THE_SERVER),
     ],
 )
 def test_when_signing_fails_nothing_stays_behind(

@@ -290,6 +290,7 @@ def test_cancelling_a_waiting_upload_leaves_nothing(slow: Client, alice: User, t
     ids = [start(slow, big_file(tmp_path / f"{number}.jsonl")) for number in range(3)]
     wait_until(lambda: all(is_sending(slow, dataset_id) for dataset_id in ids[:2]), what="two at work")
     slow.cancel_upload(ids[2])
+    assert transfer_of(slow, ids[2]) is None, "it does not wait for one of the two to end"
     for dataset_id in ids[:2]:
         slow.cancel_upload(dataset_id)
     wait_until(lambda: slow.snapshot() == (), 20, "removal")

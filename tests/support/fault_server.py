@@ -68,7 +68,7 @@ class Throttle:
 
 @dataclass(frozen=True, slots=True)
 class Drip:
-    """Pass the answer on one byte at a time, `pause_s` apart."""
+    """Pass the head of the answer on at once, its body one byte at a time, `pause_s` apart."""
 
     pause_s: float
 
@@ -306,20 +306,25 @@ class FaultServer:
 
     def _pass_answer_on(self, client: socket.socket, server: socket.socket, fault: Fault | None) -> None:
         left = fault.at if isinstance(fault, CutAnswer) else -1
+        if isinstance(fault, Drip):
+            self._drip(client, server, fault.pause_s)
+            return
         while block := server.recv(_BLOCK_BYTES):
             if left >= 0:
-                part = block[:left]
-                left -= len(part)
-                client.sendall(part)
-            elif isinstance(fault, Drip):
-                for position in range(len(block)):
-                    client.sendall(block[position : position + 1])
-                    if self._closing.wait(fault.pause_s):
-                        return
-            else:
-                client.sendall(block)
+                block = block[:left]
+                left -= len(block)
+            client.sendall(block)
         if left >= 0:
             _reset(client)
+
+    def _drip(self, client: socket.socket, server: socket.socket, pause_s: float) -> None:
+        head, body = _read_head(server)
+        client.sendall(head + b"\r\n\r\n")
+        while body := body or server.recv(_BLOCK_BYTES):
+            if self._closing.wait(pause_s):
+                return
+            client.sendall(body[:1])
+            body = body[1:]
 
 
 class _Body:

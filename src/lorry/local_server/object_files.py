@@ -16,10 +16,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    from hashlib import _Hash
+from typing import TypeVar
 
 # Measured on two cores with a fast disk: one thread hop for each MiB costs nothing, one for each 64 KiB a third.
 BLOCK_BYTES = 1024 * 1024
@@ -30,18 +27,42 @@ _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,10}")
 _Result = TypeVar("_Result")
 
 
-def new_digest() -> _Hash:
-    """The digest of nothing; Storage's entity tag is the MD5 of the content, which guards nothing here."""
-    return hashlib.md5(usedforsecurity=False)
+class LaggingDigest:
+    """MD5 of a growing content, one call behind it.
+
+    What came last is hashed when more comes or the digest is asked for, so that a part of a resumable upload is
+    acknowledged without that (measured: 1.7 ms for a MiB). MD5 is Storage's entity tag; it guards nothing here.
+    """
+
+    def __init__(self) -> None:
+        self.size_bytes = 0
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._unhashed: list[bytes] = []
+
+    def add(self, blocks: list[bytes]) -> None:
+        """Take the next blocks; they must not change afterwards."""
+        self._catch_up()
+        self._unhashed = blocks
+        self.size_bytes += sum(map(len, blocks))
+
+    def hexdigest(self) -> str:
+        """The MD5 of everything taken so far, in hex."""
+        self._catch_up()
+        return self._md5.hexdigest()
+
+    def _catch_up(self) -> None:
+        for block in self._unhashed:
+            self._md5.update(block)
+        self._unhashed = []
 
 
 class IncomingFile:
     """A body being received; `write`, `sync` and `finish` run in a worker thread, one call at a time."""
 
-    def __init__(self, path: Path, continues: _Hash | None = None) -> None:
+    def __init__(self, path: Path, continues: LaggingDigest | None = None) -> None:
         """A new file, or, given the digest of what it holds so far, the rest of one; raises OSError."""
         self.path = path
-        self.digest = continues or new_digest()
+        self.digest = continues or LaggingDigest()
         self._file = path.open("xb" if continues is None else "ab", buffering=0)
         self.size_bytes = self._flushed_bytes = os.fstat(self._file.fileno()).st_size
         self._writeback_bytes = _WRITEBACK_BYTES if continues is None else _PART_WRITEBACK_BYTES
@@ -52,8 +73,8 @@ class IncomingFile:
             view = memoryview(block)
             while view:
                 view = view[self._file.write(view) :]
-            self.digest.update(block)
             self.size_bytes += len(block)
+        self.digest.add(blocks)
         if self.size_bytes - self._flushed_bytes >= self._writeback_bytes:
             self._start_writeback()
 

@@ -87,13 +87,11 @@ async def take(request: Request, facts: UploadFacts, body: PatchBody, offset: in
     try:
         await receive(body.blocks(room_bytes), files, incoming, None)
         if body.end is BodyEnd.TOO_LONG:
-            store.forget_digest(facts)
             await files.run(lambda: incoming.cut_to(offset))
         new_offset = await files.run(lambda: store.appended(facts, incoming))
     except BaseException:
         # Not awaited in a thread: a cancelled request must clean up as well.
         incoming.close()
-        store.forget_digest(facts)
         raise
     if body.end is BodyEnd.TOO_LONG:
         raise maximum_exceeded()

@@ -14,17 +14,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from lorry.local_server.object_files import BLOCK_BYTES, IncomingFile, ObjectFiles, new_digest, sync_folder
+from lorry.local_server.object_files import BLOCK_BYTES, IncomingFile, LaggingDigest, ObjectFiles, sync_folder
 from lorry.local_server.workspace_files import read_json, write_private_json
-
-if TYPE_CHECKING:
-    from hashlib import _Hash
 
 # Nobody comes back for an upload after this time; without a limit cancelled ones would fill the disk.
 ABANDONED_S = 30 * 24 * 3600
-_DIGESTS_MAX = 64
+_DIGESTS_MAX = 16
 _VERSION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LOG = logging.getLogger(__name__)
 
@@ -56,8 +52,8 @@ class TusStore:
         self._files = files
         self._folder = files.resumable
         self.life_s = life_s
-        # Digest of the bytes so far, and how many they are; whatever is missing here is read again at the end.
-        self._digests: dict[str, tuple[_Hash, int]] = {}
+        # Digests of the bytes so far; one that is missing here is made by reading at the end.
+        self._digests: dict[str, LaggingDigest] = {}
 
     def create(self, facts: UploadFacts) -> None:
         """Make an empty upload durable; raises OSError."""
@@ -115,28 +111,21 @@ class TusStore:
 
     def append(self, facts: UploadFacts) -> IncomingFile:
         """Open the bytes for more of them; raises OSError."""
-        digest, covered_bytes = self._digests.pop(facts.version, (new_digest(), 0))
-        incoming = IncomingFile(self._bytes_path(facts), digest)
-        if covered_bytes == incoming.size_bytes:
-            # Forgotten should the writing fail half-way.
-            self._digests[facts.version] = (incoming.digest, -1)
-        return incoming
+        # Gone from the store while the upload grows: should that fail half-way, it fits no longer.
+        digest = self._digests.pop(facts.version, None) or LaggingDigest()
+        return IncomingFile(self._bytes_path(facts), digest)
 
     def appended(self, facts: UploadFacts, incoming: IncomingFile) -> int:
         """Sync and close what `append` opened; returns the upload's size. Raises OSError."""
         incoming.sync()
         incoming.close()
-        if self._digests.pop(facts.version, None) is not None:
-            self._digests[facts.version] = (incoming.digest, incoming.size_bytes)
-            while len(self._digests) > _DIGESTS_MAX:
+        if incoming.digest.size_bytes == incoming.size_bytes:
+            self._digests[facts.version] = incoming.digest
+            if len(self._digests) > _DIGESTS_MAX:
                 # A tuple is made in one go; other threads may add meanwhile.
                 oldest, *_ = tuple(self._digests)
                 self._digests.pop(oldest, None)
         return incoming.size_bytes
-
-    def forget_digest(self, facts: UploadFacts) -> None:
-        """The bytes are no longer those that were counted."""
-        self._digests.pop(facts.version, None)
 
     def place(self, facts: UploadFacts) -> tuple[str, int]:
         """Move complete bytes to the object's place, if they are not there; returns their MD5 and size."""
@@ -145,20 +134,20 @@ class TusStore:
             self._files.adopt(self._bytes_path(facts), facts.version, facts.key)
             sync_folder(self._folder)
         size_bytes = path.stat().st_size
-        digest, covered_bytes = self._digests.pop(facts.version, (new_digest(), -1))
-        if covered_bytes != size_bytes:
+        digest = self._digests.pop(facts.version, None)
+        if digest is None or digest.size_bytes != size_bytes:
             digest = _digest_of(path)
         return digest.hexdigest(), size_bytes
 
     def drop_bytes(self, facts: UploadFacts) -> None:
         """Delete the bytes and keep the facts, so that whoever asks learns that they existed."""
-        self.forget_digest(facts)
+        self._digests.pop(facts.version, None)
         self._bytes_path(facts).unlink(missing_ok=True)
         self._files.remove(facts.version, facts.key)
 
     def terminate(self, facts: UploadFacts) -> None:
         """Delete an unfinished upload, facts last."""
-        self.forget_digest(facts)
+        self._digests.pop(facts.version, None)
         self._bytes_path(facts).unlink(missing_ok=True)
         self._facts_path(facts.version).unlink(missing_ok=True)
         sync_folder(self._folder)
@@ -173,7 +162,7 @@ class TusStore:
     def sweep_expired(self, facts: UploadFacts) -> None:
         """Delete the bytes of an upload whose time is over, and in the end its facts."""
         if self.is_expired(facts) and self.is_here(facts):
-            self.forget_digest(facts)
+            self._digests.pop(facts.version, None)
             self._bytes_path(facts).unlink(missing_ok=True)
         bytes_path = self._bytes_path(facts)
         touched_s = bytes_path.stat().st_mtime if bytes_path.exists() else facts.created_s + (self.life_s or 0)
@@ -198,9 +187,9 @@ class TusStore:
         return self._folder / f"{facts.version}.part"
 
 
-def _digest_of(path: Path) -> _Hash:
-    digest = new_digest()
+def _digest_of(path: Path) -> LaggingDigest:
+    digest = LaggingDigest()
     with path.open("rb", buffering=0) as file:
         while block := file.read(BLOCK_BYTES):
-            digest.update(block)
+            digest.add([block])
     return digest

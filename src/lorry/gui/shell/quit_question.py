@@ -13,16 +13,16 @@ _WIDTH = 400
 
 
 class QuitQuestion(QDialog):
-    """Open it with `open()`; `accepted` means quit. Return quits, because nothing is lost; Escape stays."""
+    """Open it with `open()`; `accepted` means quit. Return quits, because nothing is lost but time; Escape stays."""
 
     def __init__(self, theme: Theme, running: int, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle("Quit Lorry")
-        verb, they = ("runs", "It continues where it") if running == 1 else ("run", "They continue where they")
+        verb, they = ("runs", "It starts") if running == 1 else ("run", "They start")
         self.question = ThemedLabel(theme, f"Quit while {plural(running, 'upload')} {verb}?", "bodyStrong", wraps=True)
-        meaning = f"{they} stopped when Lorry starts again."
+        meaning = f"{they} again from the beginning when you open Lorry the next time."
         self.meaning = ThemedLabel(theme, meaning, "body", "second", wraps=True)
-        self.quit_button = push_button(theme, "Quit and resume next time", kind="primary")
+        self.quit_button = push_button(theme, "Quit and start again next time", kind="primary")
         self.quit_button.clicked.connect(self.accept)
         self.quit_button.setDefault(True)
         self.stay_button = push_button(theme, "Cancel")

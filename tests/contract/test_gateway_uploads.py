@@ -300,14 +300,6 @@ def test_the_service_may_replace_and_old_bytes_go(workspace_server: RunningServe
     assert len(stored_files(workspace_server)) == before
 
 
-@pytest.mark.parametrize("method", ["POST", "HEAD", "PATCH", "DELETE", "OPTIONS"])
-def test_resumable_uploads_are_refused_in_words(alice: User, method: str) -> None:
-    with alice.client(**{"Tus-Resumable": "1.0.0"}) as client:
-        answer = client.request(method, "/storage/v1/upload/resumable")
-    assert answer.status_code == (405 if method == "OPTIONS" else 501)
-    assert method in ("HEAD", "OPTIONS") or "resumable" in answer.text
-
-
 def test_other_requests_are_answered_while_a_body_comes_in(alice: User) -> None:
     row = alice.insert(200 * MIB)
     where = address(alice, row["storage_path"])

@@ -58,20 +58,22 @@ def test_upload_list_show_agree(lorry: Program, alice: User, tmp_path: Path) -> 
     assert upload["storage_path"] == f"{alice.id}/{upload['dataset_id']}/Financial_coaching.jsonl"
     assert objects(alice.server, f"{alice.id}/{upload['dataset_id']}") == ["Financial_coaching.jsonl"]
 
-    listed = data(lorry.run("list", "--json"))
+    as_list, as_row, text = lorry.run_together(
+        ("list", "--json"), ("show", upload["dataset_id"], "--json"), ("show", upload["dataset_id"])
+    )
+    listed = data(as_list)
     assert set(listed) == {"datasets", "total", "page", "limit", "total_pages"}
     assert (listed["total"], listed["page"], listed["limit"], listed["total_pages"]) == (1, 1, 25, 1)
     (dataset,) = listed["datasets"]
     assert set(dataset) >= ROW_FIELDS
     assert (dataset["id"], dataset["name"], dataset["status"]) == (upload["dataset_id"], "Financial coaching", "ready")
 
-    shown = data(lorry.run("show", upload["dataset_id"], "--json"))
+    shown = data(as_row)
     assert set(shown) >= ROW_FIELDS | {"sample_data", "checksums", "total_training_pairs", "validation_errors"}
     assert shown["description"] == "Two lines"
     assert shown["total_training_pairs"] > 0 and shown["training_ready"] is True
     assert datetime.fromisoformat(shown["created_at"]).tzinfo is not None
 
-    text = lorry.run("show", upload["dataset_id"])
     assert text.status == 0 and "Financial coaching" in text.stdout and upload["dataset_id"] in text.stdout
 
 
@@ -86,8 +88,8 @@ def test_an_upload_without_waiting_ends_with_validation_under_way(lorry: Program
 
 def test_progress_goes_to_stderr_and_json_is_silent(lorry: Program, tmp_path: Path) -> None:
     path = good_file(tmp_path / "a.jsonl")
-    assert lorry.run("upload", path, "--json").stderr == ""
-    spoken = lorry.run("upload", path, "--wait")
+    silent, spoken = lorry.run_together(("upload", path, "--json"), ("upload", path, "--wait"))
+    assert (silent.status, silent.stderr) == (0, "")
     assert "a.jsonl: uploaded" in spoken.stderr
     assert "a.jsonl: Ready" in spoken.stderr or "a.jsonl: ready" in spoken.stderr.lower()
     assert len(spoken.stdout.splitlines()) == 1
@@ -131,8 +133,8 @@ def test_one_bad_file_among_several_does_not_stop_the_others(lorry: Program, ali
     [
         (("show", "no-id"), "not_found"),
         (("list",), "wrong_password"),
-        (("upload", "missing.jsonl"), "wrong_password"),
-        (("resume",), "wrong_password"),
+        pytest.param(("upload", "missing.jsonl"), "wrong_password", marks=pytest.mark.long),
+        pytest.param(("resume",), "wrong_password", marks=pytest.mark.long),
     ],
 )
 def test_a_failure_as_json(lorry: Program, alice: User, words: tuple[str, ...], code: str) -> None:
@@ -151,12 +153,18 @@ def test_a_bad_draft_as_json_names_the_fields(lorry: Program, tmp_path: Path) ->
 def test_pages_and_filters_of_the_list(lorry: Program, alice: User) -> None:
     for number in range(3):
         alice.insert(name=f"set {number}")
-    second = data(lorry.run("list", "--json", "--page", "2", "--limit", "2"))
+    paged, beyond, none, one, text = lorry.run_together(
+        ("list", "--json", "--page", "2", "--limit", "2"),
+        ("list", "--json", "--page", "9"),
+        ("list", "--json", "--status", "ready"),
+        ("list", "--json", "--search", "SET 1"),
+        ("list", "--limit", "2"),
+    )
+    second = data(paged)
     assert ([d["name"] for d in second["datasets"]], second["total"], second["total_pages"]) == (["set 0"], 3, 2)
-    assert data(lorry.run("list", "--json", "--page", "9"))["datasets"] == []
-    assert data(lorry.run("list", "--json", "--status", "ready"))["total"] == 0
-    assert data(lorry.run("list", "--json", "--search", "SET 1"))["total"] == 1
-    text = lorry.run("list", "--limit", "2")
+    assert (data(beyond)["datasets"], data(beyond)["total"]) == ([], 3)
+    assert data(none)["total"] == 0
+    assert data(one)["total"] == 1
     assert text.status == 0
     header, *lines, total = text.stdout.splitlines()
     assert header.split() == ["Name", "Status", "Format", "Size", "Pairs", "Created", "ID"]
@@ -180,35 +188,37 @@ def test_names_cannot_write_to_the_terminal(lorry: Program, alice: User) -> None
 def test_a_terminal_that_cannot_show_a_name_is_no_reason_to_fail(lorry: Program, alice: User, encoding: str) -> None:
     name = "é مجموعة 😀"
     alice.insert(name=name)
-    text = lorry.run("list", PYTHONIOENCODING=encoding, PYTHONUTF8="0")
+    text, as_json = lorry.run_together(("list",), ("list", "--json"), PYTHONIOENCODING=encoding, PYTHONUTF8="0")
     assert text.status == 0 and "\\u0645" in text.stdout
-    listed = data(lorry.run("list", "--json", PYTHONIOENCODING=encoding, PYTHONUTF8="0"))
-    assert listed["datasets"][0]["name"] == name
+    assert data(as_json)["datasets"][0]["name"] == name
 
 
 def test_check_needs_no_server(tmp_path: Path) -> None:
     alone = Program(tmp_path / "home", {"LORRY_URL": "http://nowhere.example", "LORRY_KEY": "x"})
-    clean = alone.run("check", good_file(tmp_path / "good.jsonl"), "--json")
+    good, bad, missing = good_file(tmp_path / "good.jsonl"), tmp_path / "bad.jsonl", tmp_path / "missing.jsonl"
+    bad.write_text("not json\n")
+    clean, found, text, cannot, spoken = alone.run_together(
+        ("check", good, "--json"),
+        ("check", bad, "--json"),
+        ("check", bad),
+        ("check", missing, "--json"),
+        ("check", missing),
+    )
     report = data(clean)
     assert report["counts"]["error"] == 0
     assert {"findings", "statistics", "counts"} <= set(report)
     assert report["statistics"]["training_pairs"] > 0
-    bad = tmp_path / "bad.jsonl"
-    bad.write_text("not json\n")
-    found = alone.run("check", bad, "--json")
     assert found.status == 1
     findings = found.document["data"]["findings"]
     assert findings[0]["line"] == 1 and {"code", "level", "message"} <= set(findings[0])
-    text = alone.run("check", bad)
     assert text.status == 1 and "line 1" in text.stdout
-    cannot = alone.run("check", tmp_path / "missing.jsonl", "--json")
     assert cannot.status == 2 and set(cannot.document) == {"error", "details"}
-    spoken = alone.run("check", tmp_path / "missing.jsonl")
     assert spoken.status == 2 and "missing.jsonl" in spoken.complaint
 
 
 def test_doctor_tells_each_check(lorry: Program) -> None:
-    checks = data(lorry.run("doctor", "--json"))["checks"]
+    passing, text = lorry.run_together(("doctor", "--json"), ("doctor",))
+    checks = data(passing)["checks"]
     assert [check["name"] for check in checks] == [
         "Disk",
         "Server",
@@ -224,15 +234,14 @@ def test_doctor_tells_each_check(lorry: Program) -> None:
     verdicts = {check["name"]: check for check in failing.document["data"]["checks"]}
     assert (verdicts["Sign-in"]["verdict"], verdicts["Table"]["verdict"]) == ("failed", "not_run")
     assert "E-mail or password is not right." in verdicts["Sign-in"]["meaning"]
-    text = lorry.run("doctor")
     assert text.status == 0 and text.stdout.count("passed") == 7
 
 
 def test_signing_in_says_who_and_that_nothing_is_remembered_here(lorry: Program, alice: User) -> None:
-    signed = data(lorry.run("sign-in", "--json"))
+    as_json, text = lorry.run_together(("sign-in", "--json"), ("sign-in",))
+    signed = data(as_json)
     assert set(signed) == {"email", "project", "remembered"}
     assert (signed["email"], signed["project"]) == (alice.email, alice.server.url.removeprefix("http://"))
-    text = lorry.run("sign-in")
     assert text.status == 0 and alice.email in text.stdout
     assert alice.password not in text.stdout + text.stderr
     sentence, details = failure(lorry.run("sign-in", "--json", LORRY_PASSWORD="wrong"))
@@ -246,9 +255,9 @@ def test_signing_in_without_a_terminal_or_a_password_is_explained(lorry: Program
 
 
 def test_resuming_nothing_is_fine(lorry: Program) -> None:
-    ended = lorry.run("resume", "--wait")
+    ended, as_json = lorry.run_together(("resume", "--wait"), ("resume", "--json"))
     assert (ended.status, ended.stdout) == (0, "Nothing to resume.\n")
-    assert data(lorry.run("resume", "--json")) == {"uploads": []}
+    assert data(as_json) == {"uploads": []}
 
 
 def test_serve_says_where_it_is_and_stops_on_a_signal() -> None:
@@ -279,9 +288,9 @@ def test_without_settings_the_local_workspace_is_used_and_ends_with_the_command(
     with short_folder() as folder:
         alone = Program(folder)
         path = good_file(tmp_path / "a.jsonl")
-        (upload,) = data(alone.run("upload", path, "--wait", "--json", limit_s=90))["uploads"]
+        (upload,) = data(alone.run("upload", path, "--wait", "--json"))["uploads"]
         assert upload["status"] == "ready"
-        listed = data(alone.run("list", "--json", limit_s=90))
+        listed = data(alone.run("list", "--json"))
         assert [dataset["id"] for dataset in listed["datasets"]] == [upload["dataset_id"]]
         note = json.loads((folder / "workspace" / "workspace.json").read_text())
         with pytest.raises(httpx.ConnectError), httpx.Client(trust_env=False) as http:
@@ -300,6 +309,6 @@ def test_the_log_holds_no_secret(lorry: Program, alice: User, tmp_path: Path) ->
 def test_version_and_help(lorry: Program) -> None:
     from lorry import __version__
 
-    assert lorry.run("--version").stdout == f"lorry {__version__}\n"
-    helped = lorry.run("--help")
+    version, helped = lorry.run_together(("--version",), ("--help",))
+    assert version.stdout == f"lorry {__version__}\n"
     assert helped.status == 0 and "upload" in helped.stdout and "doctor" in helped.stdout

@@ -6,37 +6,21 @@ import base64
 import json
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tests.support.client import Ended, Program, holds_nothing, program_of
+from tests.support.client import Ended, holds_nothing, program_of
 from tests.support.datasets import make_dataset
 from tests.support.fault_server import FaultServer, portal
-from tests.support.workspace import User
+from tests.support.workspace import RunningServer, User
 
 from lorry.core.model import MAX_FILE_BYTES
 
 
-@pytest.fixture
-def lorry(alice: User, tmp_path: Path) -> Program:
-    return program_of(alice, tmp_path / "home")
-
-
-@pytest.fixture
-def good(tmp_path: Path) -> Path:
-    return make_dataset("conversation_lines", 5_000, tmp_path / "good.jsonl").path
-
-
-@pytest.fixture
-def nowhere() -> Iterator[str]:
-    """An address where nobody listens."""
-    with FaultServer() as server:
-        server.refuse()
-        yield server.url
-
-
 def sentence(ended: Ended) -> str:
-    """The one sentence of a command that failed; it starts with a capital and is no traceback."""
+    """The one sentence of a command that failed, which is no traceback."""
     assert ended.status == 1, ended
     assert ended.stdout == ""
     assert "Traceback" not in ended.stderr and "Error:" not in ended.stderr
@@ -86,57 +70,103 @@ def escape_codes(folder: Path) -> Path:
     return folder / "\x1b[2Jcls.jsonl"
 
 
-@pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        (missing, "File not found: missing.jsonl"),
-        (directory, "This is a folder: folder.jsonl"),
-        (empty, "The file is empty: empty.jsonl"),
-        (too_large, "Too large: 524,288,001 bytes. The project accepts 524,288,000 bytes"),
-        (wrong_extension, "Not a .jsonl or .json file: data.csv"),
-        (pipe, "Not an ordinary file: pipe.jsonl"),
-        (not_unicode, "name"),
-        (escape_codes, "name"),
-    ],
-)
-def test_a_file_that_cannot_be_taken(
-    lorry: Program, alice: User, tmp_path: Path, make: Callable[[Path], Path], words: str
-) -> None:
-    ended = lorry.run("upload", make(tmp_path))
-    assert words in sentence(ended)
+def secret_key() -> str:
+    payload = base64.urlsafe_b64encode(json.dumps({"role": "service_role"}).encode()).decode().rstrip("=")
+    return f"eyJhbGciOiJIUzI1NiJ9.{payload}.c2lnbmF0dXJl"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command that has to be refused: its words (`{file}` is a good one), its settings, and what it must say."""
+
+    said: str
+    words: tuple[str | Callable[[Path], Path], ...] = ("upload", "{file}")
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+CASES = {
+    "missing file": Case("File not found: missing.jsonl", ("upload", missing)),
+    "folder": Case("This is a folder: folder.jsonl", ("upload", directory)),
+    "empty file": Case("The file is empty: empty.jsonl", ("upload", empty)),
+    "too large": Case("Too large: 524,288,001 bytes. The project accepts 524,288,000 bytes", ("upload", too_large)),
+    "wrong extension": Case("Not a .jsonl or .json file: data.csv", ("upload", wrong_extension)),
+    "pipe": Case("Not an ordinary file: pipe.jsonl", ("upload", pipe)),
+    "name not unicode": Case("name", ("upload", not_unicode)),
+    "escape codes": Case("name", ("upload", escape_codes)),
+    "name of 1": Case("Too short. At least 2 characters are needed.", ("upload", "{file}", "--name", "x")),
+    "name of 0": Case("Give the dataset a name.", ("upload", "{file}", "--name", "")),
+    "name of 201": Case("1 character too long. At most 200 fit.", ("upload", "{file}", "--name", "x" * 201)),
+    "line break": Case("control character", ("upload", "{file}", "--name", "a\nb")),
+    "two files": Case("--name goes with one file only.", ("upload", "{file}", "{file}", "--name", "Both")),
+    "server down": Case("No connection to 127.0.0.1.", settings={"LORRY_URL": "{nowhere}"}),
+    "web page": Case("Something else answered in place of 127.0.0.1.", settings={"LORRY_URL": "{portal}"}),
+    "wrong password": Case("E-mail or password is not right.", settings={"LORRY_PASSWORD": "wrong-secret"}),
+    "service role": Case("This is a secret key.", settings={"LORRY_KEY": secret_key()}),
+    "secret key": Case("This is a secret key.", settings={"LORRY_KEY": "sb_secret_0123456789abcdef"}),
+    "plain http": Case("must start with https://", settings={"LORRY_URL": "http://project.example.org"}),
+    "user in address": Case("user name or password", settings={"LORRY_URL": "https://u:wrong-secret@p.example"}),
+    "path in address": Case("without a path", settings={"LORRY_URL": "https://project.example.org/rest/v1"}),
+    "no address": Case("must look like", settings={"LORRY_URL": "project.example.org"}),
+    "half of the settings": Case("LORRY_KEY", ("list",), {"LORRY_KEY": ""}),
+    "nobody signed in": Case("You are not signed in.", ("list",), {"LORRY_EMAIL": "", "LORRY_PASSWORD": ""}),
+    "no dataset id": Case("Dataset not found.", ("show", "no-id")),
+    "no such dataset": Case("Dataset not found.", ("show", "9f1c0c8e-0000-4000-8000-000000000000")),
+    "unusable folder": Case("The setting LORRY_HOME cannot be used.", settings={"LORRY_HOME": "{file}/home"}),
+}
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """How each case ended, the user they were run as, and where they wrote."""
+
+    user: User
+    home: Path
+    ended: dict[str, Ended]
+
+
+@pytest.fixture(scope="module")
+def refusals(workspace_server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refusals]:
+    """Every case, run side by side as one user."""
+    folder = tmp_path_factory.mktemp("refusals")
+    user = workspace_server.new_user()
+    good = make_dataset("conversation_lines", 5_000, folder / "good.jsonl").path
+    with FaultServer() as nobody, FaultServer(user.server.url) as network:
+        nobody.refuse()
+        network.on(".", portal())
+        known = {"file": str(good), "nowhere": nobody.url, "portal": network.url}
+
+        def run(name: str) -> Ended:
+            case = CASES[name]
+            words = [word.format(**known) if isinstance(word, str) else word(folder) for word in case.words]
+            more = {key: value.format(**known) for key, value in case.settings.items()}
+            return program_of(user, folder / "homes" / name.replace(" ", "-")).run(*words, settings=more)
+
+        with ThreadPoolExecutor(4) as pool:
+            yield Refusals(user, folder / "homes", dict(zip(CASES, pool.map(run, CASES), strict=True)))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_bad_input_is_refused_in_one_clear_sentence(refusals: Refusals, name: str) -> None:
+    ended = refusals.ended[name]
+    assert CASES[name].said in sentence(ended)
     assert "\x1b" not in ended.stderr
-    assert holds_nothing(alice)
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("x", "Too short. At least 2 characters are needed."),
-        ("x" * 201, "1 character too long. At most 200 fit."),
-        pytest.param("", "Give the dataset a name.", marks=pytest.mark.long),
-        pytest.param("a\nb", "control character", marks=pytest.mark.long),
-    ],
-)
-def test_a_name_that_does_not_fit(lorry: Program, alice: User, good: Path, name: str, words: str) -> None:
-    assert words in sentence(lorry.run("upload", good, "--name", name))
-    assert holds_nothing(alice)
+def test_nothing_of_it_is_left_on_the_server(refusals: Refusals) -> None:
+    assert holds_nothing(refusals.user)
 
 
-def test_a_server_that_is_down(alice: User, nowhere: str, tmp_path: Path, good: Path) -> None:
-    ended = program_of(alice, tmp_path / "home", url=nowhere).run("upload", good)
-    assert "No connection to 127.0.0.1." in sentence(ended)
-
-
-def test_a_server_that_answers_with_a_web_page(alice: User, tmp_path: Path, good: Path) -> None:
-    with FaultServer(alice.server.url) as proxy:
-        proxy.on(".", portal())
-        ended = program_of(alice, tmp_path / "home", url=proxy.url).run("upload", good)
-    assert "Something else answered in place of 127.0.0.1." in sentence(ended)
-    assert holds_nothing(alice)
+def test_no_secret_is_told_or_kept(refusals: Refusals) -> None:
+    secrets = ("wrong-secret", "sb_secret_", secret_key(), refusals.user.password)
+    told = [ended.stderr for ended in refusals.ended.values()]
+    kept = [path.read_bytes().decode("utf-8", "replace") for path in refusals.home.rglob("*") if path.is_file()]
+    assert len(kept) > 10
+    assert not [secret for secret in secrets for text in told + kept if secret in text]
 
 
 @pytest.mark.long
-def test_a_web_page_after_the_sign_in(alice: User, tmp_path: Path, good: Path) -> None:
+def test_a_web_page_after_the_sign_in(alice: User, tmp_path: Path) -> None:
+    good = make_dataset("conversation_lines", 5_000, tmp_path / "good.jsonl").path
     with FaultServer(alice.server.url) as proxy:
         proxy.on("/(rest|storage)/", portal())
         ended = program_of(alice, tmp_path / "home", url=proxy.url).run("upload", good)
@@ -144,70 +174,8 @@ def test_a_web_page_after_the_sign_in(alice: User, tmp_path: Path, good: Path) -
     assert holds_nothing(alice)
 
 
-def test_a_wrong_password(lorry: Program, alice: User, good: Path) -> None:
-    ended = lorry.run("upload", good, LORRY_PASSWORD="wrong-password-1")
-    assert "E-mail or password is not right." in sentence(ended)
-    assert "wrong-password-1" not in ended.stderr
-    assert holds_nothing(alice)
-
-
-def secret_keys() -> list[str]:
-    payload = base64.urlsafe_b64encode(json.dumps({"role": "service_role"}).encode()).decode().rstrip("=")
-    return [f"eyJhbGciOiJIUzI1NiJ9.{payload}.c2lnbmF0dXJl", "sb_secret_0123456789abcdef"]
-
-
-@pytest.mark.parametrize("key", secret_keys(), ids=["service role", "secret"])
-def test_a_secret_key(lorry: Program, alice: User, good: Path, key: str) -> None:
-    ended = lorry.run("upload", good, LORRY_KEY=key)
-    assert "This is a secret key." in sentence(ended)
-    assert key not in ended.stderr
-    assert all(key.encode() not in file.read_bytes() for file in lorry.home.rglob("*") if file.is_file())
-    assert holds_nothing(alice)
-
-
-@pytest.mark.parametrize(
-    ("url", "words"),
-    [
-        ("http://project.example.org", "must start with https://"),
-        ("https://user:secret-word@project.example.org", "user name or password"),
-        ("https://project.example.org/rest/v1", "without a path"),
-        pytest.param("project.example.org", "must look like", marks=pytest.mark.long),
-    ],
-)
-def test_an_address_that_cannot_be_used(lorry: Program, good: Path, url: str, words: str) -> None:
-    ended = lorry.run("upload", good, LORRY_URL=url)
-    assert words in sentence(ended)
-    assert "secret-word" not in ended.stderr
-
-
-def test_half_of_the_settings(lorry: Program) -> None:
-    assert "LORRY_KEY" in sentence(lorry.run("list", LORRY_KEY=""))
-
-
-def test_nobody_signed_in(lorry: Program) -> None:
-    assert "You are not signed in." in sentence(lorry.run("list", LORRY_EMAIL="", LORRY_PASSWORD=""))
-
-
-@pytest.mark.parametrize("dataset_id", ["no-id", "9f1c0c8e-0000-4000-8000-000000000000"])
-def test_a_dataset_that_is_not_there(lorry: Program, dataset_id: str) -> None:
-    assert "Dataset not found." in sentence(lorry.run("show", dataset_id))
-
-
-def test_one_name_for_several_files(lorry: Program, alice: User, good: Path) -> None:
-    assert "--name goes with one file only." in sentence(lorry.run("upload", good, good, "--name", "Both"))
-    assert holds_nothing(alice)
-
-
-@pytest.mark.parametrize(
-    "words", [("upload",), ("frobnicate", "--json"), ("list", "--limit", "0"), ("list", "--status", "x")]
-)
-def test_wrong_words_are_explained_with_the_usage(lorry: Program, words: tuple[str, ...]) -> None:
-    ended = lorry.run(*words)
-    assert ended.status in (1, 2)
-    assert "Traceback" not in ended.stderr and ended.stderr.strip()
-
-
-def test_a_profile_folder_that_cannot_be_made(lorry: Program, good: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    ended = lorry.run("upload", good, LORRY_HOME=str(tmp_path / "file" / "home"))
-    assert "The setting LORRY_HOME cannot be used." in sentence(ended)
+def test_wrong_words_are_explained_with_the_usage(alice: User, tmp_path: Path) -> None:
+    wrong: tuple[tuple[str, ...], ...] = (("upload",), ("list", "--limit", "0"), ("list", "--status", "x"))
+    for ended in program_of(alice, tmp_path).run_together(*wrong):
+        assert ended.status == 2
+        assert ended.stderr.startswith("usage: lorry")

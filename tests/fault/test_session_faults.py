@@ -70,36 +70,37 @@ def auth_error(status: int, code: str) -> Answer:
     return Answer(status, json.dumps({"code": code, "message": "no"}).encode(), JSON)
 
 
-@pytest.mark.parametrize(
-    ("fault", "code"),
-    [
-        (portal(), ErrorCode.NOT_THE_SERVER),
-        (Answer(403, b"<html>blocked</html>", {"Content-Type": "text/html"}), ErrorCode.NOT_THE_SERVER),
-        (Answer(407, b"", {}), ErrorCode.NOT_THE_SERVER),
-        (Answer(200, b"", JSON), ErrorCode.NOT_THE_SERVER),
-        (Answer(200, b"{}", JSON), ErrorCode.UNEXPECTED_ANSWER),
-        (Answer(200, b'{"access_token": 7}', JSON), ErrorCode.UNEXPECTED_ANSWER),
-        (Answer(200, b'{"access_token": "x", "refr', JSON), ErrorCode.NOT_THE_SERVER),
-        (redirect("http://127.0.0.1:9/"), ErrorCode.NOT_THE_SERVER),
-        (busy(500), ErrorCode.SERVER_BROKEN),
-        (busy(502), ErrorCode.SERVER_BROKEN),
-        (busy(503, "5"), ErrorCode.SERVER_BROKEN),
-        (Answer(504, b"<html>", {"Content-Type": "text/html"}), ErrorCode.SERVER_BROKEN),
-        (auth_error(429, "over_request_rate_limit"), ErrorCode.TOO_MANY_TRIES),
-        (Answer(429, b"slow down", {}), ErrorCode.TOO_MANY_TRIES),
-        (auth_error(500, "unexpected_failure"), ErrorCode.SERVER_BROKEN),
-        (auth_error(400, "something_new"), ErrorCode.UNEXPECTED_ANSWER),
-        (auth_error(400, "validation_failed"), ErrorCode.WRONG_PASSWORD),
-        (Answer(401, b'{"message":"Invalid API key"}', JSON), ErrorCode.FORBIDDEN),
-        (CutAnswer(0), ErrorCode.CONNECTION_LOST),
-        (CutAnswer(25), ErrorCode.CONNECTION_LOST),
-    ],
-)
-def test_a_failed_refresh_keeps_the_session(signed: Signed, proxy: FaultServer, fault: Fault, code: ErrorCode) -> None:
-    proxy.on(REFRESH, fault)
-    for _ in range(2):
-        assert signed.refusal().code is code
-    assert signed.keeper.account is not None and signed.place.kept is not None
+KEEPS: list[tuple[Fault, ErrorCode]] = [
+    (portal(), ErrorCode.NOT_THE_SERVER),
+    (Answer(403, b"<html>blocked</html>", {"Content-Type": "text/html"}), ErrorCode.NOT_THE_SERVER),
+    (Answer(407, b"", {}), ErrorCode.NOT_THE_SERVER),
+    (Answer(200, b"", JSON), ErrorCode.NOT_THE_SERVER),
+    (Answer(200, b"{}", JSON), ErrorCode.UNEXPECTED_ANSWER),
+    (Answer(200, b'{"access_token": 7}', JSON), ErrorCode.UNEXPECTED_ANSWER),
+    (Answer(200, b'{"access_token": "x", "refr', JSON), ErrorCode.NOT_THE_SERVER),
+    (redirect("http://127.0.0.1:9/"), ErrorCode.NOT_THE_SERVER),
+    (busy(500), ErrorCode.SERVER_BROKEN),
+    (busy(502), ErrorCode.SERVER_BROKEN),
+    (busy(503, "5"), ErrorCode.SERVER_BROKEN),
+    (Answer(504, b"<html>", {"Content-Type": "text/html"}), ErrorCode.SERVER_BROKEN),
+    (auth_error(429, "over_request_rate_limit"), ErrorCode.TOO_MANY_TRIES),
+    (Answer(429, b"slow down", {}), ErrorCode.TOO_MANY_TRIES),
+    (auth_error(500, "unexpected_failure"), ErrorCode.SERVER_BROKEN),
+    (auth_error(400, "something_new"), ErrorCode.UNEXPECTED_ANSWER),
+    (auth_error(400, "validation_failed"), ErrorCode.WRONG_PASSWORD),
+    (Answer(401, b'{"message":"Invalid API key"}', JSON), ErrorCode.FORBIDDEN),
+    (CutAnswer(0), ErrorCode.CONNECTION_LOST),
+    (CutAnswer(25), ErrorCode.CONNECTION_LOST),
+]
+
+
+def test_a_failed_refresh_keeps_the_session(signed: Signed, proxy: FaultServer) -> None:
+    for fault, code in KEEPS:
+        proxy.clear()
+        proxy.on(REFRESH, fault)
+        for _ in range(2):
+            assert signed.refusal().code is code, fault
+        assert signed.keeper.account is not None and signed.place.kept is not None, fault
     assert signed.changes == []
     proxy.clear()
     assert signed.keeper.access_token()

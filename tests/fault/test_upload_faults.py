@@ -90,7 +90,7 @@ def try_again(client: Client, failed: Transfer) -> Transfer:
     "fault",
     [
         pytest.param(CutAnswer(0), id="swallowed"),
-        pytest.param(busy(503), id="busy"),
+        pytest.param(busy(503), id="busy", marks=pytest.mark.long),
         pytest.param(portal(), id="portal"),
         pytest.param(CutRequest(0), id="cut request", marks=pytest.mark.long),
         pytest.param(CutAnswer(20), id="cut answer", marks=pytest.mark.long),

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -172,11 +173,18 @@ class Program:
     home: Path
     settings: Mapping[str, str] = field(default_factory=dict)
 
-    def run(self, *words: str | Path, limit_s: float = 60.0, **more: str) -> Ended:
-        """Run one command to its end."""
-        process = self.start(*words, **more)
+    def run(
+        self, *words: str | Path, limit_s: float = 90.0, settings: Mapping[str, str] | None = None, **more: str
+    ) -> Ended:
+        """Run one command to its end; `settings` and `more` are environment variables."""
+        process = self.start(*words, **(settings or {}), **more)
         stdout, stderr = process.communicate(timeout=limit_s)
         return Ended(process.returncode, stdout, stderr)
+
+    def run_together(self, *commands: tuple[str | Path, ...], **more: str) -> list[Ended]:
+        """Run several commands side by side and give their ends in the same order."""
+        with ThreadPoolExecutor(len(commands)) as pool:
+            return list(pool.map(lambda words: self.run(*words, settings=more), commands))
 
     def start(self, *words: str | Path, **more: str) -> subprocess.Popen[str]:
         """Start a command and leave it running; `more` are environment variables."""

@@ -141,10 +141,12 @@ def test_what_a_crash_left_half_made_is_swept(folder: Path) -> None:
     server.stop()
 
 
-@pytest.mark.parametrize("rounds", [6, pytest.param(200, marks=[pytest.mark.long, pytest.mark.timeout(1800)])])
-def test_seeded_kills_lose_nothing(folder: Path, rounds: int) -> None:
+@pytest.mark.parametrize(
+    ("seed", "rounds"), [(4711, 6), *(pytest.param(seed, 20, marks=pytest.mark.long) for seed in range(10))]
+)
+def test_seeded_kills_lose_nothing(folder: Path, seed: int, rounds: int) -> None:
     """Kills at random moments of running uploads: every acknowledged byte is there, every object right, none twice."""
-    chance = random.Random(4711)
+    chance = random.Random(seed)
     server = RunningServer.start(folder)
     person, done = server.new_user(), 0
     content = content_of(12 * MIB, seed=3)

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from lorry.local_server import storage_rows, tus_append, tus_finish
 from lorry.local_server.gateway_state import GatewayState, state_of
 from lorry.local_server.storage_errors import StorageError, already_exists
-from lorry.local_server.tus_body import BodyEnd, PatchBody
+from lorry.local_server.tus_body import BodyEnd, ClosingResponse, PatchBody
 from lorry.local_server.tus_locks import LockTimeoutError
 from lorry.local_server.tus_requests import (
     CHUNK_TYPE,
@@ -50,7 +50,7 @@ ROUTE = "/upload/resumable"
 EXTENSIONS = "creation,creation-with-upload,creation-defer-length,termination,expiration"
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 # A refused body shorter than this is read to its end, a longer one is cut off by closing the connection.
-_SHORT_BODY_BYTES = 64 * 1024
+_SHORT_BODY_BYTES = 8 * 1024 * 1024
 
 
 def routes() -> list[Route]:
@@ -95,7 +95,7 @@ async def _guarded(request: Request, *, is_signed: bool) -> Response:
     except psycopg.DataError as error:
         response = _refusal(request, 400, error.diag.message_primary or str(error))
     response.headers["Tus-Resumable"] = TUS_VERSION
-    return response
+    return ClosingResponse.of(response) if response.headers.get("connection") == "close" else response
 
 
 def _refusal(request: Request, status: int, text: str) -> Response:

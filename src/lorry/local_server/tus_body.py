@@ -1,4 +1,5 @@
-"""The body of a PATCH as blocks that end when they must: complete, cut off, asked to stop, or too long.
+"""The body of a PATCH as blocks that end when they must: complete, cut off, asked to stop, or too long; and
+an answer that comes before the body's end.
 
 Owns reading from the connection; unlike Starlette's own stream it never loses what the server has read of a
 body that was cut off, and can be told to end. Writing is `upload_body`'s. Event loop thread.
@@ -11,6 +12,11 @@ from collections.abc import AsyncIterator
 from enum import StrEnum
 
 from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+LINGER_S = 0.2
+LINGER_BYTES = 8 * 1024 * 1024
 
 
 class BodyEnd(StrEnum):
@@ -83,3 +89,32 @@ class PatchBody:
         """What uvicorn has read of a cut body and would drop: its `receive` is a method of what holds it."""
         left = getattr(getattr(self._receive, "__self__", None), "body", b"")
         return bytes(left) if isinstance(left, bytes | bytearray) else b""
+
+
+class ClosingResponse(Response):
+    """Answers, reads on for a moment, and closes the connection.
+
+    A connection closed on bytes nobody has read is reset, which takes the answer away from a client that is
+    still sending (seen with Node's HTTP client and 6 MiB).
+    """
+
+    @classmethod
+    def of(cls, response: Response) -> ClosingResponse:
+        """The same answer, given in this way."""
+        closing = cls(response.body, response.status_code)
+        closing.raw_headers = response.raw_headers
+        closing.headers["Connection"] = "close"
+        return closing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send everything, discard what comes for LINGER_S and LINGER_BYTES at most, end."""
+        left_bytes = LINGER_BYTES
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        try:
+            async with asyncio.timeout(LINGER_S):
+                while left_bytes > 0 and (message := await receive()).get("more_body"):
+                    left_bytes -= len(message["body"])
+        except TimeoutError:
+            pass
+        await send({"type": "http.response.body", "body": b""})

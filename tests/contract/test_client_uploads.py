@@ -27,7 +27,7 @@ from tests.support.client import (
     wait_for_end,
 )
 from tests.support.datasets import Kind, make_dataset
-from tests.support.fault_server import Before, FaultServer, Throttle
+from tests.support.fault_server import Before, FaultServer, Throttle, busy
 from tests.support.workspace import BUCKET, RunningServer, User, wait_until
 
 from lorry.core.cancel import CancelToken
@@ -301,18 +301,21 @@ def test_cancelling_a_waiting_upload_leaves_nothing(slow: Client, alice: User, t
     assert holds_nothing(alice)
 
 
-def test_cancelling_a_failed_upload_leaves_nothing(client: Client, alice: User, tmp_path: Path) -> None:
-    path = good_file(tmp_path / "a.jsonl")
-    draft = client.inspect_file(path)
-    dataset_id = client.upload(path, draft)
-    path.unlink()
-    failed = wait_for_end(client, dataset_id)
-    if failed.state is TransferState.FAILED:
-        assert failed.error is not None and failed.error.code is ErrorCode.FILE_MISSING
-    client.cancel_upload(dataset_id)
-    was_removed(client, dataset_id)
-    assert client.interrupted_count == 0
-    assert failed.state is TransferState.DONE or holds_nothing(alice)
+def test_cancelling_a_failed_upload_leaves_nothing(
+    alice: User, proxy: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lorry.core.retry._FIRST_DELAY_S", 0.05)
+    proxy.on(PUT, busy(503))
+    with open_core(alice, tmp_path / "home", url=proxy.url) as client:
+        dataset_id = start(client, good_file(tmp_path / "a.jsonl"))
+        failed = wait_for_end(client, dataset_id)
+        assert failed.error is not None and failed.error.code is ErrorCode.SERVER_BUSY
+        # It may still go on, so its row waits for it.
+        assert [row["status"] for row in rows(alice.server, user_id=alice.id)] == ["uploading"]
+        client.cancel_upload(dataset_id)
+        was_removed(client, dataset_id)
+        assert client.interrupted_count == 0
+    assert holds_nothing(alice)
 
 
 def test_cancelling_twice_or_what_is_not_there_is_harmless(slow: Client, alice: User, tmp_path: Path) -> None:

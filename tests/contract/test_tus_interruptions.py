@@ -162,7 +162,7 @@ def test_early_refusals_are_readable_while_a_large_body_is_sent(alice: Person) -
 
 def test_uploads_expire_after_the_time_given_at_start() -> None:
     with short_folder() as folder:
-        server = RunningServer.start(folder, "--tus-url-life-s", "3")
+        server = RunningServer.start(folder, "--tus-url-life-s", "2")
         user = server.new_user()
         begun, done = TusUpload.of_new_row(user, 10), TusUpload.of_new_row(user, 4)
         assert "upload-expires" not in done.create(4, content=b"0123").headers

@@ -137,11 +137,11 @@ async def _prepare(state: GatewayState, secrets: WorkspaceSecrets) -> None:
             stored = await asyncio.to_thread(hash_password, secrets.password)
             await auth_store.create_user(connection, secrets.email, stored, {})
     # Before the sweep, which removes bytes that have no row.
-    await tus_finish.recover(state)
+    owed = await tus_finish.recover(state)
     async with state.connections.as_server() as connection:
         cursor = await connection.execute("select version from storage.objects")
         versions = {row["version"] for row in await cursor.fetchall()}
-    await state.files.run(lambda: state.files.sweep(versions))
+    await state.files.run(lambda: state.files.sweep(versions | owed))
     await state.validations.start_waiting()
 
 

@@ -11,6 +11,8 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import psycopg
+
 from lorry.local_server import storage_rows
 from lorry.local_server.storage_errors import StorageError
 from lorry.local_server.storage_rows import StoredUpload
@@ -109,8 +111,11 @@ async def _has_row(state: GatewayState, facts: UploadFacts) -> bool:
     return row is not None and row["version"] == facts.version
 
 
-async def recover(state: GatewayState) -> None:
-    """Before the first request: clear what was half-made, finish what was complete."""
+async def recover(state: GatewayState) -> set[str]:
+    """Before the first request: clear what was half-made, finish what was complete.
+
+    Returns the versions whose bytes are still needed although no row names them.
+    """
     store = state.resumable.store
     await state.files.run(store.sweep_strays)
     for facts in await state.files.run(lambda: list(store.all())):
@@ -118,7 +123,10 @@ async def recover(state: GatewayState) -> None:
             await repaired_offset(state, facts)
         except TusRefusal:
             continue
+        except (psycopg.Error, OSError):
+            _LOG.warning("the resumable upload %s is left as it is", facts.version, exc_info=True)
     await sweep(state)
+    return {facts.version for facts in await state.files.run(lambda: list(store.all())) if not facts.is_finished}
 
 
 async def sweep(state: GatewayState) -> None:

@@ -85,8 +85,8 @@ class TusStore:
     def offset(self, facts: UploadFacts) -> int | None:
         """How many bytes are safely on disk, here or in the object's place; None when they are gone."""
         try:
-            with self._bytes_path(facts).open("rb") as file:
-                # What a killed server wrote and never synced must not be promised.
+            # What a killed server wrote and never synced must not be promised; Windows syncs only writable files.
+            with self._bytes_path(facts).open("r+b", buffering=0) as file:
                 os.fsync(file.fileno())
                 return os.fstat(file.fileno()).st_size
         except FileNotFoundError:

@@ -71,7 +71,7 @@ async def receive(
         if loop_write is not None:
             await loop_write
             loop_write = None
-        await files.run(lambda: incoming.write(batch))
+        await files.run(lambda: incoming.write(batch, is_last=True))
     finally:
         if loop_write is not None:
             # The thread may still be writing: the file must not be closed under it.

@@ -61,3 +61,13 @@ def test_one_several_and_no_rows(panel: DetailsPanel) -> None:
     assert panel._name.text == "2 datasets, 413.6 MB"
     panel.show_rows([])
     assert panel._note.text() == "Select a dataset to see it here."
+
+
+def test_findings_take_no_more_room_than_they_need(qtbot: QtBot, panel: DetailsPanel) -> None:
+    finding = {"code": "R01", "level": "error", "line": 1, "message": "Not JSON"}
+    panel.resize(MIN_WIDTH, 1200)
+    panel.show_rows([Row(dataset("Broken", "error", counts={"error": 1}, findings=[finding]))])
+    findings, values = panel._findings, panel._values
+    # Two lines of text, a heading, the gaps between them and the one above.
+    qtbot.waitUntil(lambda: 0 < findings.height() < 4 * findings.fontMetrics().height() + 24 + 12)
+    assert values.geometry().top() - findings.geometry().bottom() <= 25

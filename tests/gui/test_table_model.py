@@ -207,3 +207,16 @@ def test_finding_and_changing_one_of_100_000_rows_does_not_walk_them_all() -> No
     # A thousand changes each; a walk over all rows would make the first a hundred times slower.
     assert large < 20 * small
     assert model.index(0, 0).data(Role.ROW).name == "Changed"
+
+
+def test_an_upload_shows_when_it_began_until_the_server_says(model: DatasetTableModel) -> None:
+    model.set_page(page([]))
+    running = transfer("New", percent=5)
+    model.set_transfers([running])
+    assert model.row(0).text(Column.CREATED).startswith("Today ")
+    began = model.row(0).created_at
+    model.set_transfers([transfer("New", percent=6, dataset_id=running.dataset_id)])
+    assert model.row(0).created_at == began
+    row = dataset("New", "uploading", id=running.dataset_id)
+    model.set_page(page([row]))
+    assert model.row(0).created_at == row.created_at

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from lorry.gui.datasets.badges import Badge
 from lorry.gui.datasets.rows import NUMBER_COLUMNS, Column, Row
@@ -65,8 +65,8 @@ class RowDelegate(QStyledItemDelegate):
         if is_selected and index.column() == _first_column(option):
             strip = QRect(rect.left(), rect.top(), STRIP, rect.height())
             painter.fillRect(_visual(option, strip), self._theme.color("accent"))
-        if not is_selected and option.state & QStyle.StateFlag.State_HasFocus:
-            # Ctrl and the arrows move without selecting; the place must still be seen.
+        if not is_selected and _is_keyboard_here(option, index):
+            # Tab, and Ctrl with the arrows, move without selecting; the place must still be seen.
             edge = self._theme.color("accentText")
             painter.fillRect(QRect(rect.left(), rect.top(), rect.width(), 1), edge)
             painter.fillRect(line, edge)
@@ -161,6 +161,15 @@ def paint_badge(
 def row_height(metrics: QFontMetrics) -> int:
     """36, or more where the system font is large."""
     return max(ROW_HEIGHT, metrics.height() + 16)
+
+
+def _is_keyboard_here(option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> bool:
+    """Whether the row of `index` is the current one of a table that is used with the keyboard."""
+    table = option.widget
+    if not isinstance(table, QAbstractItemView) or not table.hasFocus() or table.currentIndex().row() != index.row():
+        return False
+    by_keyboard = table.window().testAttribute(Qt.WidgetAttribute.WA_KeyboardFocusChange)
+    return by_keyboard or table.selectionModel().hasSelection()
 
 
 def _is_selected(option: QStyleOptionViewItem) -> bool:

@@ -62,6 +62,8 @@ class DatasetTableView(QTableView):
         self.customContextMenuRequested.connect(self._on_menu_requested)
         self.doubleClicked.connect(self._on_double_clicked)
         self.selectionModel().selectionChanged.connect(lambda *_: self.selection_changed.emit())
+        # The whole row is marked as the current one; left to itself Qt repaints a single cell.
+        self.selectionModel().currentRowChanged.connect(lambda *_: self.viewport().update())
         model.modelReset.connect(self._on_model_reset)
         model.rowsInserted.connect(lambda *_: self._keep_current())
         theme.changed.connect(self._on_theme_changed)
@@ -115,6 +117,15 @@ class DatasetTableView(QTableView):
             if row is not None:
                 self.opened.emit(row)
                 return
+        is_arrow = event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Up) and not event.modifiers()
+        if is_arrow and self.currentIndex().isValid() and not self.selectionModel().hasSelection():
+            # The first arrow takes the row the keyboard stands on; from there it goes on.
+            self.select_number(self.currentIndex().row())
+            return
+        if event.key() in (Qt.Key.Key_Home, Qt.Key.Key_End) and not event.modifiers() and self._model.rowCount():
+            # Rows are what one moves between; left to itself Qt goes to the first or last cell of the row.
+            self.select_number(0 if event.key() == Qt.Key.Key_Home else self._model.rowCount() - 1)
+            return
         super().keyPressEvent(event)
 
     def keyboardSearch(self, search: str) -> None:

@@ -118,8 +118,9 @@ def test_a_dropped_file_becomes_a_ready_row_by_itself(
     assert names(window)[1:] == ["Before"]
     assert window.listing.model.row(0).dataset is not None
     assert window.listing.model.row(0).dataset.total_training_pairs == 40
-    assert window.notices.shown is not None
-    assert (window.notices.shown.lead, window.notices.shown.text) == ("Uploaded.", "“Family money” is ready.")
+    notices = window.notices
+    qtbot.waitUntil(lambda: notices.shown is not None and notices.shown.text == "“Family money” is ready.")
+    assert notices.shown is not None and notices.shown.lead == "Uploaded."
     qtbot.mouseClick(window.notices.findChild(QPushButton), Qt.MouseButton.LeftButton)
     assert [row.dataset_id for row in window.table.selected_rows] == [dataset_id]
     assert window.details.row is not None
@@ -333,7 +334,7 @@ def test_closing_asks_only_while_uploads_run(
     question = window.quit_guard.question
     assert question is not None
     assert question.question.text() == "Quit while 1 upload runs?"
-    assert question.meaning.text() == "It starts again from the beginning when you open Lorry the next time."
+    assert question.meaning.text() == "It starts again from the beginning next time."
     question.reject()
     assert window.quit_guard.question is None
     assert not window.isHidden()
@@ -392,3 +393,33 @@ def test_an_unexpected_error_is_logged_and_told_in_a_sentence(
         assert window.notices.shown.lead == "Something went wrong inside Lorry."
         assert "ZeroDivision" not in window.notices.shown.text
     assert (sys.excepthook, threading.excepthook) == hooks
+
+
+def test_the_keyboard_begins_in_the_table(
+    qtbot: QtBot, user: User, client: Client, open_main_window: OpenMainWindow
+) -> None:
+    for name in ("Three", "Two", "One"):
+        user.insert(name=name)
+    window = open_main_window(client)
+    wait_for_names(qtbot, window, "One", "Two", "Three")
+    assert window.focusWidget() is window.table
+    selected = []
+    for key in (Qt.Key.Key_Down, Qt.Key.Key_Down, Qt.Key.Key_End, Qt.Key.Key_Home):
+        qtbot.keyClick(window.table, key)
+        selected.append([row.name for row in window.table.selected_rows])
+    assert selected == [["One"], ["Two"], ["Three"], ["One"]]
+
+
+def test_everything_of_the_toolbar_is_in_reach_at_the_smallest_size(
+    qtbot: QtBot, user: User, client: Client, open_main_window: OpenMainWindow
+) -> None:
+    user.insert(name="One")
+    window = open_main_window(client)
+    wait_for_names(qtbot, window, "One")
+    window.resize(window.minimumSize())
+    assert window.width() == 800
+    qtbot.waitUntil(lambda: window.toolbar.details.isVisible())
+    assert window.toolbar.details.geometry().right() < window.toolbar.width()
+    assert (
+        "Local workspace" in window.toolbar.connection.toolTip() or "127.0.0.1" in window.toolbar.connection.toolTip()
+    )

@@ -81,6 +81,7 @@ class MainWindow(QMainWindow):
         self._connect_commands()
         self._connect_parts()
         self._ring = FocusRing(theme, self)
+        self.table.setFocus()
         if client.account is not None:
             self._on_account(client.account, None)
         else:
@@ -148,6 +149,8 @@ class MainWindow(QMainWindow):
         self.interrupted.show_upload.connect(self.desk.follow)
         self.edits.refresh_wanted.connect(self.listing.reader.read_soon)
         self.standing.retry_wanted.connect(self._refresh)
+        self.standing.back_online.connect(self.desk.go_on)
+        self.desk.cut_off.connect(self._refresh)
         self.standing.sign_in_wanted.connect(self.sign_in_desk.open)
         self.files.files_chosen.connect(self._open_files)
         self._inbox.account_changed.connect(lambda event: self._on_account(event.account, event.reason))
@@ -218,8 +221,7 @@ class MainWindow(QMainWindow):
                 self._refresh()
 
     def _on_details_toggled(self, is_open: bool) -> None:
-        width = self.details.width()
-        self._memory.save_details(is_open, width if not is_open else 0)
+        self._memory.save_details(is_open, 0 if is_open else self.details.width())
         self._show_details()
         self._on_selection_changed()
 
@@ -275,12 +277,9 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         self._memory.save(self, self.table.horizontalHeader())
-        is_open = self.commands.details.isChecked()
-        width = self.details.width() if not self.details.isHidden() else 0
-        self._memory.save_details(is_open, width)
+        width = 0 if self.details.isHidden() else self.details.width()
+        self._memory.save_details(self.commands.details.isChecked(), width)
         super().closeEvent(event)
-
-    # -- small things ------------------------------------------------------------------------------------------------
 
     def _count_active(self) -> int:
         return sum(1 for transfer in self._client.snapshot() if is_active(transfer))

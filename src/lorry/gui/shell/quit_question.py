@@ -20,7 +20,7 @@ class QuitQuestion(QDialog):
         self.setWindowTitle("Quit Lorry")
         verb, they = ("runs", "It starts") if running == 1 else ("run", "They start")
         self.question = ThemedLabel(theme, f"Quit while {plural(running, 'upload')} {verb}?", "bodyStrong", wraps=True)
-        meaning = f"{they} again from the beginning when you open Lorry the next time."
+        meaning = f"{they} again from the beginning next time."
         self.meaning = ThemedLabel(theme, meaning, "body", "second", wraps=True)
         self.quit_button = push_button(theme, "Quit and start again next time", kind="primary")
         self.quit_button.clicked.connect(self.accept)

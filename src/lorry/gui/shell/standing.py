@@ -25,9 +25,11 @@ class Standing(QObject):
     Signals:
         retry_wanted(): ask the server again.
         sign_in_wanted(): the user pressed Sign in.
+        back_online(): the server answers after it could not be reached.
     """
 
     retry_wanted = Signal()
+    back_online = Signal()
     sign_in_wanted = Signal()
 
     def __init__(self, notices: NoticeBar, uploads_kept: Callable[[], int], parent: QObject) -> None:
@@ -45,10 +47,12 @@ class Standing(QObject):
 
     def on_answer(self) -> None:
         """The server answered as it should: nothing is wrong."""
-        self._is_online = True
+        was_online, self._is_online = self._is_online, True
         self._timer.stop()
         for key in (OFFLINE, SIGN_IN, TROUBLE):
             self._notices.withdraw(key)
+        if not was_online:
+            self.back_online.emit()
 
     def on_failure(self, error: LorryError, read_at: datetime | None) -> None:
         """Reading failed; `read_at` is how old what is shown is, None when nothing is."""

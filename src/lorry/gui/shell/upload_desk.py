@@ -12,6 +12,7 @@ from uuid import UUID
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
+from lorry.core.errors import NetworkError
 from lorry.core.model import Dataset, DatasetStatus, Transfer, TransferState
 from lorry.gui.shell.inbox import Inbox
 from lorry.gui.shell.notice_bar import Notice, NoticeBar, Urgency
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 
 _UPLOADED = "uploaded"
+#: A notice is one line wherever that is possible; the whole name stands in the table.
+_NAME_MAX = 48
 
 
 class UploadDesk(QObject):
@@ -33,10 +36,12 @@ class UploadDesk(QObject):
     Signals:
         show_dataset(UUID): select this dataset in the table.
         sign_in_wanted(): an upload waits until somebody signs in.
+        cut_off(): an upload gave up because the server cannot be reached.
     """
 
     show_dataset = Signal(object)
     sign_in_wanted = Signal()
+    cut_off = Signal()
 
     def __init__(self, client: Client, inbox: Inbox, theme: Theme, notices: NoticeBar, window: QWidget) -> None:
         super().__init__(window)
@@ -62,6 +67,12 @@ class UploadDesk(QObject):
         _bring_up(dialog)
         return dialog
 
+    def go_on(self) -> None:
+        """The server can be reached again: start the uploads that gave up because it could not."""
+        for transfer in self._client.snapshot():
+            if transfer.state is TransferState.FAILED and isinstance(transfer.error, NetworkError):
+                self._client.retry_upload(transfer.dataset_id)
+
     def _idle_dialog(self) -> UploadDialog:
         for dialog in self._dialogs:
             if not dialog.isVisible() and not self._is_needed(dialog):
@@ -84,11 +95,13 @@ class UploadDesk(QObject):
 
     def _on_transfer_changed(self, transfer: Transfer) -> None:
         dataset_id = transfer.dataset_id
+        if transfer.state is TransferState.FAILED and isinstance(transfer.error, NetworkError):
+            self.cut_off.emit()
         if transfer.state is TransferState.DONE:
             self._told = dataset_id
             self._tell_uploaded(dataset_id, "Validation in progress.", icon="circle-check", tone="ok")
         elif transfer.state is TransferState.FAILED and not self._is_watched(dataset_id):
-            name = safe_name(transfer.draft.name)
+            name = _short(transfer.draft.name)
             reason = describe(transfer.error).what if transfer.error else ""
             self._notices.post(
                 Notice(
@@ -108,7 +121,7 @@ class UploadDesk(QObject):
         shown = self._notices.shown
         if dataset.id != self._told or shown is None or shown.key != _UPLOADED:
             return
-        name = safe_name(dataset.name)
+        name = _short(dataset.name)
         if dataset.status is DatasetStatus.READY:
             self._tell_uploaded(dataset.id, f"“{name}” is ready.", icon="circle-check", tone="ok")
         elif dataset.status is DatasetStatus.ERROR:
@@ -138,3 +151,8 @@ def _bring_up(dialog: UploadDialog) -> None:
     dialog.show()
     dialog.raise_()
     dialog.activateWindow()
+
+
+def _short(name: str) -> str:
+    safe = safe_name(name)
+    return safe if len(safe) <= _NAME_MAX else f"{safe[: _NAME_MAX - 1].rstrip()}…"

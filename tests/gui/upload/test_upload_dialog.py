@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,17 @@ from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit
 from pytestqt.qtbot import QtBot
+from tests.gui.samples import transfer
 from tests.support.datasets import make_dataset
 from tests.support.fault_server import Answer, FaultServer, Throttle, busy
 from tests.support.workspace import User
 
 from lorry.core.client import Client
-from lorry.core.model import MAX_FILE_BYTES, Phase
+from lorry.core.model import MAX_FILE_BYTES, Phase, Progress
 from lorry.gui.shell.inbox import Inbox
 from lorry.gui.shell.theme import Theme
 from lorry.gui.upload.dialog import UploadDialog
+from lorry.gui.upload.progress_page import ProgressPage
 
 PUT_FILE = r"/object/upload/sign/"
 LONG_MS = 30_000
@@ -373,3 +376,46 @@ def test_signed_out_uploads_are_refused_beside_the_button(
     dialog.form_page.upload_button.click()
     qtbot.waitUntil(lambda: "not signed in" in dialog.form_page.reason, timeout=LONG_MS)
     assert dialog.form_page.upload_button.isEnabled()
+
+
+def test_return_goes_on_from_page_to_page(qtbot: QtBot, dialog: UploadDialog, small_file: Path) -> None:
+    dialog.choose([])
+    dialog.activateWindow()
+    qtbot.keyClick(dialog, Qt.Key.Key_Return)
+    (chooser,) = dialog.findChildren(QFileDialog)
+    chooser.reject()
+    offer(qtbot, dialog, small_file)
+    assert dialog.form_page.name_edit.selectedText() == dialog.form_page.name_edit.text() != ""
+    qtbot.keyClick(dialog.form_page.name_edit, Qt.Key.Key_Return)
+    wait_for_verdict(qtbot, dialog, "Ready")
+
+
+def test_cancelling_while_the_upload_is_handed_in_gives_it_up(
+    qtbot: QtBot, dialog: UploadDialog, inbox: Inbox, person: User, large_file: Path
+) -> None:
+    offer(qtbot, dialog, large_file)
+    with qtbot.waitSignal(inbox.transfer_removed, timeout=LONG_MS), qtbot.assertNotEmitted(dialog.upload_started):
+        dialog.form_page.upload_button.click()
+        assert not dialog.form_page.upload_button.isEnabled()
+        dialog.form_page.name_edit.setText("Another name")
+        assert not dialog.form_page.upload_button.isEnabled()
+        dialog.reject()
+    assert not dialog.isVisible()
+    assert rows_of(person) == []
+
+
+def test_words_keep_up_with_the_bar_until_there_is_a_rate(qtbot: QtBot, theme: Theme) -> None:
+    page = ProgressPage(theme, clock=lambda: 0.0)
+    qtbot.addWidget(page)
+    before = transfer()
+    page.show_transfer(before)
+    assert (page.bytes_label.text(), page.rate_label.text()) == ("0.0 of 364.9 MB", "")
+    half = replace(before, progress=Progress(364_900_000, sent_bytes=182_499_999))
+    page.show_transfer(half)
+    assert (page.bytes_label.text(), page.rate_label.text()) == ("182.4 of 364.9 MB", "")
+    assert page.legend.words == ["sent, not yet confirmed, 182.4 MB"]
+    rated = replace(half, progress=replace(half.progress, rate_bps=6_100_000.0, history_bps=(6_100_000.0,)))
+    page.show_transfer(rated)
+    stored = replace(rated, progress=replace(rated.progress, sent_bytes=364_900_000, stored_bytes=364_900_000))
+    page.show_transfer(stored)
+    assert page.legend.words == ["stored by the server, 364.9 MB"]

@@ -116,13 +116,18 @@ def values_of(row: Row) -> list[tuple[str, str, str]]:
     path = dataset.storage_path if dataset else transfer.storage_path if transfer else ""
     return [
         ("File", file_name, "body"),
-        ("Size", f"{size(row.size_bytes)} ({exact_size(row.size_bytes)})", "body"),
+        ("Size", _size(row.size_bytes), "body"),
         ("Format", format_label(row.format), "body"),
         ("Created", full_date(row.created_at) if row.created_at else "", "body"),
         ("Description", description or "", "body"),
         ("Path", path, "mono"),
         ("ID", str(row.dataset_id), "mono"),
     ]
+
+
+def _size(size_bytes: int) -> str:
+    rounded, exact = size(size_bytes), exact_size(size_bytes)
+    return rounded if rounded == exact else f"{rounded} ({exact})"
 
 
 def _average(value: float | None, digits: int) -> str:

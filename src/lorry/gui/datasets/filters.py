@@ -42,7 +42,7 @@ class SearchField(QLineEdit):
         self.setPlaceholderText("Search datasets")
         self.setAccessibleName("Search datasets")
         self.setMaxLength(SEARCH_MAX)
-        self.setMinimumWidth(160)
+        self.setMinimumWidth(96)
         self.setMaximumWidth(320)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         magnifier = self._add_icon(theme, "search", QLineEdit.ActionPosition.LeadingPosition)

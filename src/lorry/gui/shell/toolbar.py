@@ -6,7 +6,7 @@ All parts are added to a QToolBar, so what does not fit moves into its overflow 
 from __future__ import annotations
 
 from PySide6.QtCore import QRect, QSize, Qt
-from PySide6.QtGui import QAction, QPainter, QPaintEvent
+from PySide6.QtGui import QAction, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QStyle, QToolBar, QToolButton, QWidget
 
 from lorry.core.model import Account
@@ -17,6 +17,8 @@ from lorry.gui.shell.themed import restyle
 
 HEIGHT, MARGIN = 52, 8
 CONNECTION_WIDTH = 220
+#: Under this width the connection is its icon alone; the name stays its tooltip.
+NARROW_WIDTH = 1000
 
 
 class Toolbar(QToolBar):
@@ -69,7 +71,7 @@ class Toolbar(QToolBar):
         shown = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, CONNECTION_WIDTH)
         self.connection.setText(f" {shown.replace('&', '&&')}")
         self.connection.setAccessibleName(f"Connection: {name}" + ("" if is_online else ", offline"))
-        self.connection.setToolTip(account.email if account else "")
+        self.connection.setToolTip(f"{name}, {account.email}" if account else name)
         if not is_online:
             icon = "wifi-off"
         elif account and account.is_local:
@@ -77,6 +79,12 @@ class Toolbar(QToolBar):
         else:
             icon = "database"
         self._theme.bind_icon(self.connection, icon)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        style = Qt.ToolButtonStyle
+        is_narrow = self.width() < NARROW_WIDTH
+        self.connection.setToolButtonStyle(style.ToolButtonIconOnly if is_narrow else style.ToolButtonTextBesideIcon)
 
     def _tool_button(self, action: QAction, name: str) -> QToolButton:
         button = QToolButton()

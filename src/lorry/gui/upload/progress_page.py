@@ -150,7 +150,7 @@ class ProgressPage(QWidget):
         self.remaining_label.setText(left if has_rate else "")
         self._dot.setVisible(bool(left) and has_rate)
         self.legend.show_bytes(progress.size_bytes, progress.stored_bytes, 0 if is_still else progress.sent_bytes)
-        self.speed.show_history(progress.history_bps)
+        self.speed.show_history(progress.history_bps if any(progress.history_bps) else ())
         self.bar.describe()
         words = transfer_detail(transfer)
         if not self._is_cancelling:

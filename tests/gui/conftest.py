@@ -20,6 +20,13 @@ from lorry.gui.shell.main_window import MainWindow
 from lorry.gui.shell.theme import Scheme, Theme
 
 
+@pytest.fixture(autouse=True)
+def emptied_clipboard(qapp: QApplication) -> Iterator[None]:
+    """What a test leaves there would be destroyed by Qt after Python has ended, which crashes the whole run."""
+    yield
+    qapp.clipboard().clear()
+
+
 @pytest.fixture(scope="session")
 def shared_theme(qapp: QApplication) -> Theme:
     """One theme for the session: applying it again to a hundred windows would be most of the time."""

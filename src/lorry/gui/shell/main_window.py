@@ -100,7 +100,6 @@ class MainWindow(QMainWindow):
         self.splitter.addWidget(self.listing.pane)
         self.splitter.addWidget(self.details)
         self.splitter.setStretchFactor(0, 1)
-        self.splitter.setStretchFactor(1, 0)
         centre = QWidget()
         column = QVBoxLayout(centre)
         column.setContentsMargins(0, 0, 0, 0)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from tests.support.client import Ended, holds_nothing, program_of
 from tests.support.datasets import make_dataset
-from tests.support.fault_server import FaultServer, portal
+from tests.support.fault_server import FaultServer
+from tests.support.faults import portal
 from tests.support.workspace import RunningServer, User
 
 from lorry.core.model import MAX_FILE_BYTES

@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.support.client import Wire, open_core, open_wire
-from tests.support.fault_server import Answer, FaultServer
+from tests.support.fault_server import FaultServer
+from tests.support.faults import Answer
 from tests.support.workspace import RunningServer, User, short_folder, wait_until
 
 from lorry.core.config import ServerConfig

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
 import pytest
@@ -16,25 +15,24 @@ from supabase import create_client
 from supabase.lib.client_options import SyncClientOptions
 from tests.support.client import (
     Wire,
-    holds_nothing,
-    objects,
     open_core,
     open_wire,
     put_object,
     rows,
-    service,
     transfer_of,
     wait_for_end,
 )
 from tests.support.datasets import Kind, make_dataset
-from tests.support.fault_server import Before, FaultServer, Throttle, busy
+from tests.support.fault_server import FaultServer
+from tests.support.faults import Throttle
+from tests.support.uploads import await_verdict, big_file, good_file, one_of_each, sha256, start
 from tests.support.workspace import BUCKET, RunningServer, User, wait_until
 
 from lorry.core.cancel import CancelToken
 from lorry.core.client import Client
-from lorry.core.errors import ConflictError, ErrorCode, RejectedError, SourceError
-from lorry.core.events import DatasetChanged, Event, TransferChanged, TransferRemoved
-from lorry.core.model import Dataset, DatasetDraft, DatasetStatus, Phase, TransferState
+from lorry.core.errors import ConflictError, ErrorCode
+from lorry.core.events import DatasetChanged, Event, TransferChanged
+from lorry.core.model import DatasetDraft, DatasetStatus, Phase, TransferState
 from lorry.core.source import BLOCK_BYTES, SourceFile
 
 MIB = 1024 * 1024
@@ -68,31 +66,6 @@ def wire(alice: User, tmp_path: Path) -> Iterator[Wire]:
         yield opened
 
 
-def good_file(path: Path, size_bytes: int = 20_000) -> Path:
-    return make_dataset("conversation_lines", size_bytes, path).path
-
-
-def big_file(path: Path, size_bytes: int = 30 * MIB) -> Path:
-    with path.open("wb") as file:
-        file.truncate(size_bytes)
-    return path
-
-
-def start(client: Client, path: Path, **changed: object) -> UUID:
-    draft = client.inspect_file(path)
-    return client.upload(path, draft.model_copy(update=changed))
-
-
-def await_verdict(client: Client, dataset_id: UUID, limit_s: float = 60) -> Dataset:
-    def verdict() -> Dataset | None:
-        dataset = client.get_dataset(dataset_id)
-        return dataset if dataset.status in (DatasetStatus.READY, DatasetStatus.ERROR) else None
-
-    dataset = wait_until(verdict, limit_s, "the verdict")
-    assert isinstance(dataset, Dataset)
-    return dataset
-
-
 def download_elsewhere(user: User, storage_path: str) -> bytes:
     """The object through plain supabase-py, as anybody would."""
     with httpx.Client(trust_env=False, timeout=60) as http:
@@ -100,25 +73,6 @@ def download_elsewhere(user: User, storage_path: str) -> bytes:
         other = create_client(user.server.url, user.server.anon_key, options)
         other.auth.sign_in_with_password({"email": user.email, "password": user.password})
         return other.storage.from_(BUCKET).download(storage_path)
-
-
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def is_sending(client: Client, dataset_id: UUID, more_than_bytes: int = 0) -> bool:
-    transfer = transfer_of(client, dataset_id)
-    assert transfer is not None and transfer.error is None, transfer
-    return transfer.phase is Phase.UPLOADING and transfer.progress.sent_bytes > more_than_bytes
-
-
-def one_of_each(user: User) -> str:
-    """Assert that the server holds one row and one object of the user, and return the object's path."""
-    (row,) = rows(user.server, user_id=user.id)
-    (folder,) = objects(user.server, user.id)
-    (name,) = objects(user.server, f"{user.id}/{folder}")
-    assert f"{user.id}/{folder}/{name}" == row["storage_path"]
-    return str(row["storage_path"])
 
 
 @pytest.mark.parametrize("kind", ["conversation_lines", "pair_lines"])
@@ -271,197 +225,6 @@ def test_several_uploads_run_two_at_a_time_in_their_order(slow: Client, proxy: F
     assert all(wait_for_end(slow, dataset_id).state is TransferState.DONE for dataset_id in ids)
     order = [seen.path.split("/")[-2] for seen in proxy.seen(PUT, "PUT")]
     assert sorted(order[:2]) == sorted(map(str, ids[:2])) and len(order) == 5
-
-
-def was_removed(client: Client, dataset_id: UUID) -> None:
-    wait_until(lambda: transfer_of(client, dataset_id) is None, 20, "removal")
-    assert TransferRemoved(dataset_id) in client.drain()
-
-
-def test_cancelling_a_running_upload_leaves_nothing(slow: Client, alice: User, tmp_path: Path) -> None:
-    path = big_file(tmp_path / "a.jsonl")
-    dataset_id = start(slow, path)
-    wait_until(lambda: is_sending(slow, dataset_id, MIB), what="sending")
-    assert rows(alice.server, user_id=alice.id)
-    slow.cancel_upload(dataset_id)
-    was_removed(slow, dataset_id)
-    assert holds_nothing(alice)
-    assert slow.interrupted_count == 0
-    assert path.stat().st_size == 30 * MIB
-
-
-def test_cancelling_a_waiting_upload_leaves_nothing(slow: Client, alice: User, tmp_path: Path) -> None:
-    ids = [start(slow, big_file(tmp_path / f"{number}.jsonl")) for number in range(3)]
-    wait_until(lambda: all(is_sending(slow, dataset_id) for dataset_id in ids[:2]), what="two at work")
-    slow.cancel_upload(ids[2])
-    assert transfer_of(slow, ids[2]) is None, "it does not wait for one of the two to end"
-    for dataset_id in ids[:2]:
-        slow.cancel_upload(dataset_id)
-    wait_until(lambda: slow.snapshot() == (), 20, "removal")
-    assert holds_nothing(alice)
-
-
-def test_cancelling_a_failed_upload_leaves_nothing(
-    alice: User, proxy: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lorry.core.retry._FIRST_DELAY_S", 0.05)
-    proxy.on(PUT, busy(503))
-    with open_core(alice, tmp_path / "home", url=proxy.url) as client:
-        dataset_id = start(client, good_file(tmp_path / "a.jsonl"))
-        failed = wait_for_end(client, dataset_id)
-        assert failed.error is not None and failed.error.code is ErrorCode.SERVER_BUSY
-        # It may still go on, so its row waits for it.
-        assert [row["status"] for row in rows(alice.server, user_id=alice.id)] == ["uploading"]
-        client.cancel_upload(dataset_id)
-        was_removed(client, dataset_id)
-        assert client.interrupted_count == 0
-    assert holds_nothing(alice)
-
-
-def test_cancelling_twice_or_what_is_not_there_is_harmless(slow: Client, alice: User, tmp_path: Path) -> None:
-    slow.cancel_upload(uuid4())
-    slow.retry_upload(uuid4())
-    slow.dismiss_upload(uuid4())
-    dataset_id = start(slow, big_file(tmp_path / "a.jsonl"))
-    wait_until(lambda: is_sending(slow, dataset_id), what="sending")
-    for _ in range(3):
-        slow.cancel_upload(dataset_id)
-    was_removed(slow, dataset_id)
-    assert holds_nothing(alice)
-
-
-def test_a_file_that_changes_while_it_is_sent_fails_and_leaves_nothing(
-    slow: Client, proxy: FaultServer, alice: User, tmp_path: Path
-) -> None:
-    path = big_file(tmp_path / "a.jsonl", 8 * MIB)
-    dataset_id = start(slow, path)
-    wait_until(lambda: is_sending(slow, dataset_id), what="sending")
-    with path.open("ab") as file:
-        file.write(b"one more line\n")
-    proxy.clear()
-    failed = wait_for_end(slow, dataset_id)
-    assert isinstance(failed.error, SourceError)
-    assert failed.error.code is ErrorCode.FILE_CHANGED
-    wait_until(lambda: holds_nothing(alice), what="nothing left")
-    # The file is another one now: trying again tells so at once, choosing it again works.
-    slow.retry_upload(dataset_id)
-    wait_until(lambda: len([e for e in slow.drain() if isinstance(e, TransferChanged)]) >= 2, what="the retry")
-    assert wait_for_end(slow, dataset_id).error is not None
-    again = start(slow, path)
-    assert wait_for_end(slow, again).state is TransferState.DONE
-
-
-def test_a_row_removed_while_sending_fails_the_upload_and_leaves_no_object(
-    slow: Client, proxy: FaultServer, alice: User, tmp_path: Path
-) -> None:
-    dataset_id = start(slow, big_file(tmp_path / "a.jsonl", 8 * MIB))
-    wait_until(lambda: is_sending(slow, dataset_id), what="sending")
-    with service(alice.server) as http:
-        http.delete("/rest/v1/datasets", params={"id": f"eq.{dataset_id}"})
-    proxy.clear()
-    failed = wait_for_end(slow, dataset_id)
-    assert isinstance(failed.error, RejectedError)
-    assert failed.error.code is ErrorCode.NOT_FOUND
-    assert not rows(alice.server, user_id=alice.id)
-
-
-def test_a_dataset_deleted_elsewhere_while_sending_is_not_made_ready(
-    slow: Client, proxy: FaultServer, alice: User, tmp_path: Path
-) -> None:
-    dataset_id = start(slow, big_file(tmp_path / "a.jsonl", 8 * MIB))
-    wait_until(lambda: is_sending(slow, dataset_id), what="sending")
-    slow.delete_dataset(dataset_id)
-    proxy.clear()
-    failed = wait_for_end(slow, dataset_id)
-    assert failed.error is not None and failed.error.code is ErrorCode.NOT_FOUND
-    wait_until(lambda: holds_nothing(alice), what="nothing left")
-
-
-def test_a_failed_upload_is_tried_again_with_the_same_dataset(alice: User, proxy: FaultServer, tmp_path: Path) -> None:
-    def close_door() -> None:
-        with service(alice.server) as http:
-            http.patch("/rest/v1/datasets", params={"user_id": f"eq.{alice.id}"}, json={"deleted_at": "2026-01-01"})
-
-    proxy.on("/object/upload/sign/[^?]*$", Before(close_door), method="POST", times=1)
-    path = good_file(tmp_path / "a.jsonl")
-    with open_core(alice, tmp_path / "home", url=proxy.url) as client:
-        dataset_id = start(client, path)
-        failed = wait_for_end(client, dataset_id)
-        assert failed.error is not None and failed.error.code is ErrorCode.FORBIDDEN
-        assert holds_nothing(alice)
-        assert (client.interrupted_count, len(client.snapshot())) == (0, 1)
-        client.retry_upload(dataset_id)
-        wait_until(lambda: wait_for_end(client, dataset_id).state is TransferState.DONE, what="the second try")
-        assert await_verdict(client, dataset_id).status is DatasetStatus.READY
-    assert one_of_each(alice)
-
-
-def test_closing_the_program_keeps_an_upload_for_the_next_start(
-    alice: User, proxy: FaultServer, tmp_path: Path
-) -> None:
-    made = make_dataset("conversation_lines", 12_000_000, tmp_path / "a.jsonl")
-    proxy.on(PUT, Throttle(2_000_000))
-    with open_core(alice, tmp_path / "home", url=proxy.url) as client:
-        dataset_id = start(client, made.path, name="Kept name")
-        wait_until(lambda: is_sending(client, dataset_id, MIB), what="sending")
-    proxy.clear()
-    with open_core(alice, tmp_path / "home", url=proxy.url) as client:
-        assert (client.interrupted_count, client.snapshot()) == (1, ())
-        assert client.resume_interrupted() == [dataset_id]
-        assert client.interrupted_count == 0
-        assert client.resume_interrupted() == []
-        assert wait_for_end(client, dataset_id).state is TransferState.DONE
-        done = await_verdict(client, dataset_id)
-        assert (done.status, done.name) == (DatasetStatus.READY, "Kept name")
-    path = one_of_each(alice)
-    with alice.client() as http:
-        assert sha256(http.get(f"/storage/v1/object/{BUCKET}/{path}").content) == made.sha256
-
-
-def test_a_file_replaced_between_two_starts_is_not_sent_in_its_place(
-    alice: User, proxy: FaultServer, tmp_path: Path
-) -> None:
-    path = big_file(tmp_path / "a.jsonl", 8 * MIB)
-    proxy.on(PUT, Throttle(2_000_000))
-    with open_core(alice, tmp_path / "home", url=proxy.url) as client:
-        dataset_id = start(client, path)
-        wait_until(lambda: is_sending(client, dataset_id), what="sending")
-    proxy.clear()
-    path.write_bytes(b"x" * 8 * MIB)
-    with open_core(alice, tmp_path / "home", url=proxy.url) as client:
-        client.resume_interrupted()
-        failed = wait_for_end(client, dataset_id)
-        assert failed.error is not None and failed.error.code is ErrorCode.FILE_CHANGED
-        client.dismiss_upload(dataset_id)
-        was_removed(client, dataset_id)
-        assert client.interrupted_count == 0
-    assert holds_nothing(alice)
-
-
-def test_signing_out_stops_uploads_and_keeps_them(
-    slow: Client, alice: User, proxy: FaultServer, tmp_path: Path
-) -> None:
-    dataset_id = start(slow, big_file(tmp_path / "a.jsonl", 8 * MIB))
-    wait_until(lambda: is_sending(slow, dataset_id), what="sending")
-    slow.sign_out()
-    stopped = wait_for_end(slow, dataset_id)
-    assert stopped.error is not None and stopped.error.code is ErrorCode.NOT_SIGNED_IN
-    proxy.clear()
-    slow.sign_in(alice.email, alice.password)
-    slow.retry_upload(dataset_id)
-    wait_until(lambda: wait_for_end(slow, dataset_id).state is TransferState.DONE, what="the second try")
-    assert one_of_each(alice)
-
-
-def test_two_clients_do_not_work_on_one_upload(slow: Client, alice: User, proxy: FaultServer, tmp_path: Path) -> None:
-    dataset_id = start(slow, big_file(tmp_path / "a.jsonl", 8 * MIB))
-    wait_until(lambda: is_sending(slow, dataset_id), what="sending")
-    with open_core(alice, tmp_path / "home", url=proxy.url) as second:
-        assert second.resume_interrupted() == []
-        assert second.snapshot() == ()
-    proxy.clear()
-    assert wait_for_end(slow, dataset_id).state is TransferState.DONE
-    assert one_of_each(alice)
 
 
 def test_a_draft_for_another_size_takes_the_size_of_the_file(client: Client, alice: User, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from tests.support.client import Program, holds_nothing, objects, program_of, rows
 from tests.support.datasets import Expected, make_dataset
-from tests.support.fault_server import Before, FaultServer, Stall, Throttle
+from tests.support.fault_server import FaultServer
+from tests.support.faults import Before, Stall, Throttle
 from tests.support.workspace import BUCKET, User, wait_until
 
 PUT = r"/object/upload/sign/.*\?token="

@@ -9,7 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.support.fault_server import Answer, CutAnswer, Drip, Fault, FaultServer, Stall, busy, portal, redirect
+from tests.support.fault_server import FaultServer
+from tests.support.faults import Answer, CutAnswer, Drip, Fault, Stall, busy, portal, redirect
 from tests.support.workspace import User
 
 from lorry.core.config import ServerConfig

@@ -10,7 +10,8 @@ from uuid import uuid4
 
 import pytest
 from tests.support.client import Wire
-from tests.support.fault_server import Answer, CutAnswer, Drip, Fault, FaultServer, Stall
+from tests.support.fault_server import FaultServer
+from tests.support.faults import Answer, CutAnswer, Drip, Fault, Stall
 
 from lorry.core.errors import ErrorCode, LorryError, NetworkError, ProtocolError
 from lorry.core.model import DatasetDraft, DatasetQuery

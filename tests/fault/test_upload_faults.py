@@ -12,19 +12,8 @@ from uuid import UUID
 import pytest
 from tests.support.client import Wire, holds_nothing, objects, open_core, rows, transfer_of, wait_for_end
 from tests.support.datasets import Expected, make_dataset
-from tests.support.fault_server import (
-    Answer,
-    CutAnswer,
-    CutRequest,
-    Drip,
-    Fault,
-    FaultServer,
-    Stall,
-    Throttle,
-    busy,
-    portal,
-    redirect,
-)
+from tests.support.fault_server import FaultServer
+from tests.support.faults import Answer, CutAnswer, CutRequest, Drip, Fault, Stall, Throttle, busy, portal, redirect
 from tests.support.workspace import BUCKET, User, wait_until
 
 from lorry.core.cancel import CancelToken

@@ -13,11 +13,29 @@ import re
 import socket
 import struct
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
+
+from tests.support.faults import (
+    Answer,
+    Before,
+    CutAnswer,
+    CutRequest,
+    Drip,
+    Fault,
+    Rule,
+    Seen,
+    Stall,
+    Throttle,
+    busy,
+    portal,
+    redirect,
+)
+
+#: The server and what it can be told, from one place.
+__all__ = ["Answer", "Before", "CutAnswer", "CutRequest", "Drip", "FaultServer", "Stall", "Throttle"]
+__all__ += ["busy", "portal", "redirect"]
 
 #: Bytes passed on at a time; small, so that cuts and throttling are exact to a block.
 _BLOCK_BYTES = 16 * 1024
@@ -25,108 +43,6 @@ _BLOCK_BYTES = 16 * 1024
 _BUFFER_BYTES = 64 * 1024
 _HEAD_LIMIT_BYTES = 64 * 1024
 _PATIENCE_S = 60.0
-
-PORTAL_PAGE = b"<!doctype html><html><title>Welcome to the hotel network</title><body>Please sign in</body></html>"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Answer in the server's place; the request never reaches it."""
-
-    status: int
-    body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class CutRequest:
-    """Reset both connections after `at` bytes of the body; None: at a seeded random byte of it."""
-
-    at: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CutAnswer:
-    """Let the server do its work, pass `at` bytes of the answer on, then reset the connection. 0: swallow it."""
-
-    at: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Stall:
-    """Stop reading after `at` bytes of the body, until the client goes away or the proxy closes."""
-
-    at: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Throttle:
-    """Pass the body on at this rate."""
-
-    bytes_per_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Drip:
-    """Pass the head of the answer on at once, its body one byte at a time, `pause_s` apart."""
-
-    pause_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Before:
-    """Run something before the request is passed on unharmed."""
-
-    action: Callable[[], object]
-
-
-Fault = Answer | CutRequest | CutAnswer | Stall | Throttle | Drip | Before
-
-
-def portal() -> Answer:
-    """The page of a captive portal: success in HTML."""
-    return Answer(200, PORTAL_PAGE, {"Content-Type": "text/html; charset=utf-8"})
-
-
-def busy(status: int = 503, retry_after: str = "") -> Answer:
-    """A server that cannot serve now, in JSON, with Retry-After if given."""
-    headers = {"Content-Type": "application/json"} | ({"Retry-After": retry_after} if retry_after else {})
-    return Answer(status, b'{"code":"over_load","message":"try later"}', headers)
-
-
-def redirect(location: str, status: int = 307) -> Answer:
-    """Send the client elsewhere."""
-    return Answer(status, b"", {"Location": location})
-
-
-@dataclass(slots=True)
-class Seen:
-    """One request as it came in; `body_bytes` counts what was read of its body."""
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    fault: str = ""
-    body_bytes: int = 0
-
-    @property
-    def content_length(self) -> int:
-        return int(self.headers.get("content-length", "0"))
-
-
-@dataclass(slots=True)
-class Rule:
-    """A fault for the requests that match; it is spent after `times` of them, and lets the first `skip` pass."""
-
-    fault: Fault
-    method: str
-    path: re.Pattern[str]
-    times: int | None
-    skip: int
-    used: int = 0
-
-    def matches(self, seen: Seen) -> bool:
-        return self.method in ("", seen.method) and self.path.search(seen.path) is not None
 
 
 class FaultServer:

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from lorry.local_server import storage_rows
 from lorry.local_server.gateway_state import GatewayState, state_of
-from lorry.local_server.storage_errors import already_exists, invalid_request, too_large
+from lorry.local_server.storage_errors import StorageError, already_exists, invalid_request, too_large
 from lorry.local_server.storage_requests import address_claims, claims_of
 from lorry.local_server.storage_rows import StoredUpload
 from lorry.local_server.upload_body import open_body, receive
@@ -98,9 +98,10 @@ async def _store(request: Request, *, owner: str | None, upsert: bool) -> tuple[
 async def _commit(state: GatewayState, upload: StoredUpload, *, upsert: bool) -> str:
     try:
         object_id, replaced = await storage_rows.commit_upload(state.connections, upload, upsert=upsert)
-    except BaseException:
-        state.files.remove(upload.version, upload.key)
+    except StorageError:
+        await state.files.run(lambda: state.files.remove(upload.version, upload.key))
         raise
+    # After any other failure the row may have been written all the same; the next start removes what has none.
     if replaced is not None:
         await state.files.run(lambda: state.files.remove(replaced, upload.key))
     return object_id

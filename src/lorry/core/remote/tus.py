@@ -8,10 +8,8 @@ taken does not yet mean that the object exists. What answers mean is decided in 
 from __future__ import annotations
 
 import base64
-import binascii
 import re
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -22,12 +20,19 @@ import httpx
 
 from lorry.core.cancel import CancelToken
 from lorry.core.config import ServerConfig
-from lorry.core.errors import ErrorCode, LorryError, NetworkError, OffsetConflictError, ProtocolError, RejectedError
+from lorry.core.errors import ErrorCode, LorryError, NetworkError, OffsetConflictError, RejectedError
 from lorry.core.model import BUCKET, UploadTicket
 from lorry.core.remote.answers import error_from_transport, not_the_server
 from lorry.core.remote.http import USER_AGENT, connection_options
 from lorry.core.remote.put import SocketGuard
-from lorry.core.remote.tus_answers import TUS_VERSION, error_from_tus_answer
+from lorry.core.remote.tus_answers import (
+    TUS_VERSION,
+    error_from_tus_answer,
+    object_version,
+    read_answer,
+    unexpected,
+)
+from lorry.core.remote.tus_body import PatchBody
 
 #: The route for upload tickets; the other one wants the user's own token, which a transfer never holds.
 SIGNED_PATH = "/storage/v1/upload/resumable/sign"
@@ -38,10 +43,6 @@ _APPEND_TIMEOUT = httpx.Timeout(connect=10.0, write=30.0, read=60.0, pool=10.0)
 _LAST_TIMEOUT = httpx.Timeout(connect=10.0, write=30.0, read=180.0, pool=10.0)
 #: A Storage server gives its lock up after 300 s; what it has by then is kept.
 _SEND_LIMIT_S = 240.0
-#: Handed over in one go at the very end: before it a cancel may break the connection, after it not.
-_TAIL_BYTES = 4096
-_ANSWER_MAX_BYTES = 64 * 1024
-_ANSWER_LIMIT_S = 30.0
 #: Headers about the transport of a body that has been read already.
 _FRAMING = (b"content-encoding", b"transfer-encoding", b"content-length")
 
@@ -66,24 +67,6 @@ class TusProgress:
 
     offset_bytes: int
     is_complete: bool
-
-
-def object_version(upload_id: str, storage_path: str) -> str:
-    """The `version` that the object info will show if the object came from this upload.
-
-    Raises:
-        ProtocolError: the id is not one of an upload to `storage_path` in our bucket.
-    """
-    try:
-        padded = upload_id + "=" * (-len(upload_id) % 4)
-        name = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError) as error:
-        raise _unexpected("an upload id that says nothing") from error
-    prefix = f"{BUCKET}/{storage_path}/"
-    version = name.removeprefix(prefix)
-    if not name.startswith(prefix) or not version or "/" in version:
-        raise _unexpected("an upload id of another object")
-    return version
 
 
 class TusApi:
@@ -156,9 +139,9 @@ class TusApi:
         try:
             upload_id = urlsplit(location).path.rpartition("/")[2]
         except ValueError as error:
-            raise _unexpected("a Location that is no address") from error
+            raise unexpected("a Location that is no address") from error
         if response.status_code != 201 or not _UPLOAD_ID.fullmatch(upload_id):
-            raise _unexpected(f"HTTP {response.status_code} without a usable Location")
+            raise unexpected(f"HTTP {response.status_code} without a usable Location")
         if self._is_storage:
             object_version(upload_id, ticket.storage_path)
         return upload_id
@@ -209,7 +192,7 @@ class TusApi:
         """
         if count_bytes <= 0:
             raise ValueError("a request without bytes would end an upload whose bytes the server may have lost")
-        body = _Body(blocks, count_bytes, token, on_sent, self._guard if is_last else None, self._send_limit_s)
+        body = PatchBody(blocks, count_bytes, token, on_sent, self._guard if is_last else None, self._send_limit_s)
         headers = {
             "upload-offset": str(offset_bytes),
             "content-type": "application/offset+octet-stream",
@@ -248,7 +231,7 @@ class TusApi:
 
     def _url(self, upload_id: str) -> str:
         if not _UPLOAD_ID.fullmatch(upload_id):
-            raise _unexpected("an upload id that is none")
+            raise unexpected("an upload id that is none")
         return f"{self._base_url}/{upload_id}"
 
     def _ask(
@@ -275,7 +258,7 @@ class TusApi:
             try:
                 response = self._http.send(request, stream=True)
                 stack.callback(response.close)
-                content = _read(response)
+                content = read_answer(response)
             except (httpx.HTTPError, NetworkError) as error:
                 if token is not None and not is_past_cancel():
                     token.check()
@@ -290,67 +273,6 @@ class TusApi:
         return answer
 
 
-class _Body:
-    """The bytes of one PATCH on their way to the socket."""
-
-    def __init__(
-        self,
-        blocks: Iterable[bytes],
-        count_bytes: int,
-        token: CancelToken,
-        on_sent: Callable[[int], None],
-        guard: SocketGuard | None,
-        limit_s: float,
-    ) -> None:
-        #: The server cannot have more than this; the last block may still have been on its way.
-        self.given_bytes = 0
-        #: The last byte of the file may have reached the server.
-        self.may_be_complete = False
-        self._blocks = blocks
-        self._count = count_bytes
-        self._token = token
-        self._on_sent = on_sent
-        self._guard = guard
-        self._limit_s = limit_s
-
-    def __iter__(self) -> Iterator[bytes]:
-        deadline = time.monotonic() + self._limit_s
-        for block in self._blocks:
-            self._token.check()
-            if time.monotonic() > deadline:
-                raise NetworkError(ErrorCode.TIMEOUT, f"not sent within {self._limit_s:.0f} s")
-            if self._guard is not None and self.given_bytes + len(block) >= self._count:
-                yield from self._end(block, self._guard)
-            else:
-                yield from self._hand_over(block)
-
-    def _end(self, block: bytes, guard: SocketGuard) -> Iterator[bytes]:
-        yield from self._hand_over(block[:-_TAIL_BYTES])
-        guard.let_finish()
-        self._token.check()
-        self.may_be_complete = True
-        yield from self._hand_over(block[-_TAIL_BYTES:])
-
-    def _hand_over(self, block: bytes) -> Iterator[bytes]:
-        if block:
-            self.given_bytes += len(block)
-            yield block
-            self._on_sent(len(block))
-
-
-def _read(response: httpx.Response) -> bytes:
-    """The body, which is a line of text; one that is long or drips is not the server's."""
-    deadline = time.monotonic() + _ANSWER_LIMIT_S
-    content = bytearray()
-    for part in response.iter_raw():
-        content += part
-        if len(content) > _ANSWER_MAX_BYTES:
-            raise NetworkError(ErrorCode.NOT_THE_SERVER, "the answer is too long")
-        if time.monotonic() > deadline:
-            raise NetworkError(ErrorCode.TIMEOUT, f"no whole answer in {_ANSWER_LIMIT_S:.0f} s")
-    return bytes(content)
-
-
 def _signature(ticket: UploadTicket) -> dict[str, str]:
     tokens = parse_qs(urlsplit(ticket.upload_url).query).get("token", [""])
     return {"x-signature": tokens[0]}
@@ -363,7 +285,3 @@ def _number(response: httpx.Response, name: str) -> int | None:
 
 def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
-
-
-def _unexpected(detail: str) -> ProtocolError:
-    return ProtocolError(ErrorCode.UNEXPECTED_ANSWER, f"resumable upload: {detail}")

@@ -7,7 +7,10 @@ carries `Tus-Resumable`; without it a proxy or a portal spoke, and its 404 must 
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
+import time
 
 import httpx
 
@@ -16,11 +19,13 @@ from lorry.core.errors import (
     ConflictError,
     ErrorCode,
     LorryError,
+    NetworkError,
     OffsetConflictError,
     ProtocolError,
     RejectedError,
     ServerError,
 )
+from lorry.core.model import BUCKET
 from lorry.core.remote.answers import error_from_answer, json_object, not_the_server, retry_after_of
 
 TUS_VERSION = "1.0.0"
@@ -28,6 +33,8 @@ TUS_VERSION = "1.0.0"
 #: What a refused upload token is answered with; another token helps. Seen on a Storage server.
 _TICKET_MARKS = ('"exp" claim', "invalid compact jws", "invalid signature", "x-signature", "jwt", "jws")
 _LOCK = re.compile(r"\block(ed)?\b")
+_ANSWER_MAX_BYTES = 64 * 1024
+_ANSWER_LIMIT_S = 30.0
 _GONE = (404, 410)
 _BUSY = (423, 429, 503, 544)
 
@@ -51,6 +58,46 @@ def error_from_tus_answer(response: httpx.Response) -> LorryError | None:
     if not is_tus and (body is not None or status < 500):
         return _error_before_the_protocol(response)
     return _error(response, status, text)
+
+
+def object_version(upload_id: str, storage_path: str) -> str:
+    """The `version` that the object info will show if the object came from this upload.
+
+    Raises:
+        ProtocolError: the id is not one of an upload to `storage_path` in our bucket.
+    """
+    try:
+        padded = upload_id + "=" * (-len(upload_id) % 4)
+        name = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError) as error:
+        raise unexpected("an upload id that says nothing") from error
+    prefix = f"{BUCKET}/{storage_path}/"
+    version = name.removeprefix(prefix)
+    if not name.startswith(prefix) or not version or "/" in version:
+        raise unexpected("an upload id of another object")
+    return version
+
+
+def read_answer(response: httpx.Response) -> bytes:
+    """The body, which is a line of text; one that is long or drips is not the server's.
+
+    Raises:
+        NetworkError: NOT_THE_SERVER or TIMEOUT.
+    """
+    deadline = time.monotonic() + _ANSWER_LIMIT_S
+    content = bytearray()
+    for part in response.iter_raw():
+        content += part
+        if len(content) > _ANSWER_MAX_BYTES:
+            raise NetworkError(ErrorCode.NOT_THE_SERVER, "the answer is too long")
+        if time.monotonic() > deadline:
+            raise NetworkError(ErrorCode.TIMEOUT, f"no whole answer in {_ANSWER_LIMIT_S:.0f} s")
+    return bytes(content)
+
+
+def unexpected(detail: str) -> ProtocolError:
+    """The error of an answer that breaks the protocol."""
+    return ProtocolError(ErrorCode.UNEXPECTED_ANSWER, f"resumable upload: {detail}")
 
 
 def _is_ticket_refused(response: httpx.Response, is_tus: bool, lowered: str) -> bool:

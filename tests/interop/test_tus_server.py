@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.interop.conftest import ROOT
+from tests.interop.conftest import deno_folder
 from tests.support.cut_proxy import CutProxy
 from tests.support.fault_server import Answer, CutAnswer, FaultServer, busy, portal, redirect
 from tests.support.tus_server import HookFault, TusServer, config, new_ticket, pieces, send_file
@@ -18,6 +18,7 @@ from tests.support.tus_server import HookFault, TusServer, config, new_ticket, p
 from lorry.core.cancel import CancelToken
 from lorry.core.errors import AuthError, LorryError, OffsetConflictError, RejectedError
 from lorry.core.errors import ErrorCode as E
+from lorry.core.model import UploadTicket
 from lorry.core.remote.tus import TusApi, TusProgress, TusState
 from lorry.core.remote.tus_answers import object_version
 
@@ -32,10 +33,6 @@ def server(deno: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TusS
         yield running
 
 
-def deno_folder() -> Path:
-    return Path(os.environ.get("DENO_DIR", str(ROOT / "build" / "deno")))
-
-
 @pytest.fixture(autouse=True)
 def _behaves_at_first(server: TusServer) -> None:
     server.control()
@@ -47,7 +44,9 @@ def tus(server: TusServer) -> Iterator[TusApi]:
         yield api
 
 
-def append(tus: TusApi, ticket: object, upload_id: str, offset: int, data: bytes, *, is_last: bool) -> TusProgress:
+def append(
+    tus: TusApi, ticket: UploadTicket, upload_id: str, offset: int, data: bytes, *, is_last: bool
+) -> TusProgress:
     return tus.append(
         ticket, upload_id, offset, pieces(data), len(data), CancelToken(), lambda n: None, is_last=is_last
     )
@@ -103,6 +102,15 @@ def test_a_wrong_offset_changes_nothing(server: TusServer, tus: TusApi) -> None:
         append(tus, ticket, upload_id, 400, b"y" * 700, is_last=False)
     assert tus.offset(ticket, upload_id).offset_bytes == 400
     assert server.stored(upload_id) == b"x" * 400
+
+
+def test_an_early_refusal_of_a_large_piece_is_read(tus: TusApi) -> None:
+    """The server answers after the headers, while megabytes are still on their way."""
+    ticket = new_ticket()
+    upload_id = tus.create(ticket, 64 * MIB, TYPE)
+    with pytest.raises(OffsetConflictError):
+        append(tus, ticket, upload_id, 6 * MIB, bytes(24 * MIB), is_last=False)
+    assert tus.offset(ticket, upload_id).offset_bytes == 0
 
 
 def test_a_terminated_upload_is_gone(tus: TusApi) -> None:

@@ -65,6 +65,13 @@ def test_how_files_are_cut(size: int, pieces: list[int]) -> None:
     assert seen == pieces
 
 
+@pytest.mark.parametrize("steps", [2, 3, 16])
+def test_the_last_piece_is_small_even_where_a_large_one_would_fit_exactly(steps: int) -> None:
+    size = steps * STEP_BYTES
+    assert ChunkPolicy(MAX_CHUNK_BYTES).next_bytes(0, size) == size - STEP_BYTES
+    assert ChunkPolicy(MAX_CHUNK_BYTES).next_bytes(size - STEP_BYTES, size) == STEP_BYTES
+
+
 @given(
     size=st.integers(min_value=1, max_value=600 * MIB),
     start=st.floats(min_value=0, max_value=1),

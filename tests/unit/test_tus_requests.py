@@ -48,7 +48,7 @@ def answer(status: int, **headers: str | int) -> httpx.Response:
     return httpx.Response(status, headers=named)
 
 
-def api(answers: Answer | httpx.Response, seen: list[httpx.Request] | None = None, **options: float) -> TusApi:
+def api(answers: Answer | httpx.Response, seen: list[httpx.Request] | None = None, limit_s: float = 9.0) -> TusApi:
     def respond(request: httpx.Request) -> httpx.Response:
         if seen is not None:
             seen.append(request)
@@ -59,7 +59,7 @@ def api(answers: Answer | httpx.Response, seen: list[httpx.Request] | None = Non
         return httpx.Response(made.status_code, headers=made.headers.raw, stream=httpx.ByteStream(made.content))
 
     config = ServerConfig.create(ORIGIN, "public-key")
-    return TusApi(config, transport=httpx.MockTransport(respond), **options)
+    return TusApi(config, transport=httpx.MockTransport(respond), send_limit_s=limit_s)
 
 
 def append(
@@ -258,7 +258,7 @@ def test_a_cancel_between_blocks_stops_the_request() -> None:
 
 def test_sending_has_a_limit_below_that_of_the_server() -> None:
     with pytest.raises(NetworkError) as met:
-        append(api(answer(204, upload_offset=2), send_limit_s=-1.0), 0, [b"x", b"y"], 2)
+        append(api(answer(204, upload_offset=2), limit_s=-1.0), 0, [b"x", b"y"], 2)
     assert met.value.code is ErrorCode.TIMEOUT
 
 

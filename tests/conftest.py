@@ -23,8 +23,6 @@ import pytest
 TESTS = Path(__file__).resolve().parent
 FOLDERS = ("unit", "contract", "interop", "gui", "fault", "bench")
 MUST_RUN_IN_CI = {"contract", "interop", "gui"}
-# These two point the contract tests at a Supabase project; every other LORRY_* is the developer's own.
-KEPT_VARIABLES = {"LORRY_TEST_URL", "LORRY_TEST_KEY"}
 THREAD_END_S = 5.0
 
 _home = pytest.StashKey[Path]()
@@ -32,7 +30,7 @@ _home = pytest.StashKey[Path]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Set the environment of the whole session, before any test module is imported."""
-    for name in [name for name in os.environ if name.startswith("LORRY_") and name not in KEPT_VARIABLES]:
+    for name in [name for name in os.environ if name.startswith("LORRY_")]:
         del os.environ[name]
     # Short on purpose: sockets live below it and their paths may have 107 bytes at most.
     home = Path(tempfile.mkdtemp(prefix="lorry-"))

@@ -17,6 +17,7 @@ from types import FrameType
 
 from lorry.cli import commands
 from lorry.cli.arguments import COMMANDS, command_parser, window_parser
+from lorry.cli.output import accept_any_text
 from lorry.core.client import Client
 from lorry.core.config import ServerConfig
 from lorry.core.doctor import Doctor
@@ -47,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _terminated)
     paths = Paths.from_environment()
     if words and (words[0] in COMMANDS or words[0] in ("-h", "--help") or _is_option(words)):
+        accept_any_text()
         arguments = command_parser().parse_args(words)
         _log_to_file(paths)
         try:
@@ -77,10 +79,10 @@ def open_client(paths: Paths) -> Iterator[Client]:
         StoreError: the journal cannot be opened.
     """
     with ExitStack() as closing:
+        _make_folders(paths)
         config = ServerConfig.from_environment() or closing.enter_context(_local_workspace(paths))
         http = closing.enter_context(ApiClient(config))
         store: SessionStore = MemoryOnly() if config.password else KeyringStore()
-        private_dir(paths.data_dir)
         session = SessionKeeper(config, http, store, paths.session_lock)
         http.use_tokens(session)
         remote = Remote(
@@ -99,9 +101,18 @@ def open_client(paths: Paths) -> Iterator[Client]:
         yield client
 
 
+def _make_folders(paths: Paths) -> None:
+    try:
+        private_dir(paths.data_dir)
+        private_dir(paths.log_dir)
+    except OSError as error:
+        reason = f"the folder {error.filename or paths.data_dir} cannot be used: {error.strerror}"
+        context: dict[str, str | int] = {"field": "LORRY_HOME", "reason": reason}
+        raise ConfigError(ErrorCode.BAD_SETTING, str(error), context=context) from error
+
+
 @contextmanager
 def _local_workspace(paths: Paths) -> Iterator[ServerConfig]:
-    private_dir(paths.log_dir)
     try:
         workspace = open_workspace(paths.workspace_dir, log_path=paths.workspace_log)
     except WorkspaceError as error:

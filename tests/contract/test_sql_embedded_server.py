@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -84,6 +84,13 @@ def postmaster(home: Path) -> psutil.Process:
     return psutil.Process(int((home / "postgres" / "postmaster.pid").read_text().split()[0]))
 
 
+def kill_all(*processes: psutil.Process | subprocess.Popen[str]) -> None:
+    """SIGKILL each; one may end by itself because another did."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGKILL)
+
+
 def lives(process: psutil.Process) -> bool:
     """A zombie is dead; in a container often nobody reaps it."""
     return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
@@ -107,6 +114,13 @@ def test_data_and_password_stay_between_starts(new_home: Path) -> None:
     second.close()
 
 
+def test_a_plain_copy_of_the_folder_works(prepared_home: Path, new_home: Path) -> None:
+    """Without `cp -a` a copy made by root belongs to root, as whom no server runs."""
+    subprocess.run(["cp", "-r", prepared_home, new_home], check=True)
+    with Database.embedded(new_home) as copied:
+        assert copied.prepare() == []
+
+
 def test_owner_killed(home: Path) -> None:
     with killed_owner(home) as (email, owner):
         server = postmaster(home)
@@ -123,8 +137,7 @@ def test_owner_and_its_watchers_killed_while_the_server_lives_on(home: Path) -> 
         server = postmaster(home)
         watchers = [child for child in psutil.Process(owner.pid).children(recursive=True) if child.name() == "sh"]
         assert len(watchers) == 2
-        for process in (*watchers, owner):
-            process.send_signal(signal.SIGKILL)
+        kill_all(*watchers, owner)
     assert lives(server)
     assert_kept(home, email)
     assert not lives(server)
@@ -132,17 +145,14 @@ def test_owner_and_its_watchers_killed_while_the_server_lives_on(home: Path) -> 
 
 def test_everything_killed_at_once(home: Path) -> None:
     with killed_owner(home) as (email, owner):
-        everything = psutil.Process(owner.pid).children(recursive=True)
-        for process in (*everything, owner):
-            process.send_signal(signal.SIGKILL)
+        kill_all(*psutil.Process(owner.pid).children(recursive=True), owner)
     assert (home / "postgres" / "postmaster.pid").exists(), "the stale file is the point of this test"
     assert_kept(home, email)
 
 
 def test_stale_pid_file_with_the_number_of_another_program(home: Path) -> None:
     with killed_owner(home) as (email, owner):
-        for process in (*psutil.Process(owner.pid).children(recursive=True), owner):
-            process.send_signal(signal.SIGKILL)
+        kill_all(*psutil.Process(owner.pid).children(recursive=True), owner)
     pid_file = home / "postgres" / "postmaster.pid"
     lines = pid_file.read_text().splitlines()
     pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")

@@ -119,7 +119,7 @@ def test_a_dropped_file_becomes_a_ready_row_by_itself(
     assert window.listing.model.row(0).dataset is not None
     assert window.listing.model.row(0).dataset.total_training_pairs == 40
     assert window.notices.shown is not None
-    assert (window.notices.shown.lead, window.notices.shown.text) == ("Uploaded.", "Validation in progress.")
+    assert (window.notices.shown.lead, window.notices.shown.text) == ("Uploaded.", "“Family money” is ready.")
     qtbot.mouseClick(window.notices.findChild(QPushButton), Qt.MouseButton.LeftButton)
     assert [row.dataset_id for row in window.table.selected_rows] == [dataset_id]
     assert window.details.row is not None
@@ -330,16 +330,16 @@ def test_closing_asks_only_while_uploads_run(
     path = sample(tmp_path, "large.jsonl", lines=600_000)
     dataset_id = client.upload(path, client.inspect_file(path))
     window.close()
-    question = window.question
+    question = window.quit_guard.question
     assert question is not None
-    assert question.text() == "Quit while 1 upload runs?"
-    assert question.informativeText() == "It continues where it stopped when Lorry starts again."
+    assert question.question.text() == "Quit while 1 upload runs?"
+    assert question.meaning.text() == "It starts again from the beginning when you open Lorry the next time."
     question.reject()
-    assert window.question is None
+    assert window.quit_guard.question is None
     assert not window.isHidden()
     window.close()
-    assert window.question is not None
-    qtbot.mouseClick(window.question.quit_button, Qt.MouseButton.LeftButton)
+    assert window.quit_guard.question is not None
+    qtbot.mouseClick(window.quit_guard.question.quit_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(window.isHidden)
     client.cancel_upload(dataset_id)
 

@@ -100,7 +100,7 @@ def wait_for_end(client: Client, dataset_id: UUID, limit_s: float = 60.0) -> Tra
 
 def rows(server: RunningServer, **equal: str) -> list[dict[str, Any]]:
     """The dataset rows with these values, whosever they are."""
-    with _service(server) as http:
+    with service(server) as http:
         answer = http.get("/rest/v1/datasets", params={name: f"eq.{value}" for name, value in equal.items()})
     assert answer.status_code == 200, answer.text
     return list(answer.json())
@@ -108,7 +108,7 @@ def rows(server: RunningServer, **equal: str) -> list[dict[str, Any]]:
 
 def objects(server: RunningServer, prefix: str) -> list[str]:
     """The names below a prefix of the bucket, one level deep."""
-    with _service(server) as http:
+    with service(server) as http:
         answer = http.post(f"/storage/v1/object/list/{BUCKET}", json={"prefix": prefix, "limit": 1000})
     assert answer.status_code == 200, answer.text
     return [entry["name"] for entry in answer.json()]
@@ -116,7 +116,7 @@ def objects(server: RunningServer, prefix: str) -> list[str]:
 
 def put_object(server: RunningServer, path: str, content: bytes) -> None:
     """Put bytes at a path past every rule, as the service."""
-    with _service(server) as http:
+    with service(server) as http:
         signed = http.post(f"/storage/v1/object/upload/sign/{BUCKET}/{path}")
         assert signed.status_code == 200, signed.text
         headers = {"Content-Type": "application/x-ndjson"}
@@ -126,7 +126,7 @@ def put_object(server: RunningServer, path: str, content: bytes) -> None:
 
 def remove_object(server: RunningServer, path: str) -> None:
     """Remove an object as the service."""
-    with _service(server) as http:
+    with service(server) as http:
         answer = http.request("DELETE", f"/storage/v1/object/{BUCKET}", json={"prefixes": [path]})
     assert answer.status_code == 200, answer.text
 
@@ -136,7 +136,8 @@ def holds_nothing(user: User) -> bool:
     return not rows(user.server, user_id=user.id) and not objects(user.server, user.id)
 
 
-def _service(server: RunningServer) -> httpx.Client:
+def service(server: RunningServer) -> httpx.Client:
+    """An httpx client with the service key: past every rule."""
     headers = {"apikey": server.service_key, "Authorization": f"Bearer {server.service_key}"}
     return httpx.Client(base_url=server.url, headers=headers, timeout=60, trust_env=False)
 

@@ -68,7 +68,7 @@ class Throttle:
 
 @dataclass(frozen=True, slots=True)
 class Drip:
-    """Pass the answer on one byte at a time, `pause_s` apart."""
+    """Pass the head of the answer on at once, its body one byte at a time, `pause_s` apart."""
 
     pause_s: float
 
@@ -168,7 +168,7 @@ class FaultServer:
         return rule
 
     def clear(self) -> None:
-        """Behave from the next request on."""
+        """Behave from now on; what is being slowed down goes on at full speed."""
         with self._lock:
             self._rules.clear()
 
@@ -258,6 +258,10 @@ class FaultServer:
                 return rule.fault
         return None
 
+    def _is_on(self, fault: Fault) -> bool:
+        with self._lock:
+            return any(rule.fault is fault for rule in self._rules)
+
     def _answer(self, client: socket.socket, body: _Body, answer: Answer) -> None:
         headers = {**answer.headers, "Content-Length": str(len(answer.body)), "Connection": "close"}
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
@@ -293,8 +297,8 @@ class FaultServer:
             block = body.read(wanted)
             if not block:
                 return cut_at < 0
-            if isinstance(fault, Throttle) and self._closing.wait(len(block) / fault.bytes_per_s):
-                return False
+            if isinstance(fault, Throttle) and self._is_on(fault):
+                self._closing.wait(len(block) / fault.bytes_per_s)
             try:
                 server.sendall(block)
             except OSError:
@@ -302,20 +306,25 @@ class FaultServer:
 
     def _pass_answer_on(self, client: socket.socket, server: socket.socket, fault: Fault | None) -> None:
         left = fault.at if isinstance(fault, CutAnswer) else -1
+        if isinstance(fault, Drip):
+            self._drip(client, server, fault.pause_s)
+            return
         while block := server.recv(_BLOCK_BYTES):
             if left >= 0:
-                part = block[:left]
-                left -= len(part)
-                client.sendall(part)
-            elif isinstance(fault, Drip):
-                for position in range(len(block)):
-                    client.sendall(block[position : position + 1])
-                    if self._closing.wait(fault.pause_s):
-                        return
-            else:
-                client.sendall(block)
+                block = block[:left]
+                left -= len(block)
+            client.sendall(block)
         if left >= 0:
             _reset(client)
+
+    def _drip(self, client: socket.socket, server: socket.socket, pause_s: float) -> None:
+        head, body = _read_head(server)
+        client.sendall(head + b"\r\n\r\n")
+        while body := body or server.recv(_BLOCK_BYTES):
+            if self._closing.wait(pause_s):
+                return
+            client.sendall(body[:1])
+            body = body[1:]
 
 
 class _Body:

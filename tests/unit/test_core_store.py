@@ -189,8 +189,9 @@ def test_a_torn_file_is_said_to_be_damaged(path: Path) -> None:
 
 def test_a_folder_in_its_place(path: Path) -> None:
     path.mkdir(parents=True)
-    with pytest.raises(StoreError):
+    with pytest.raises(StoreError) as caught:
         Journal(path)
+    assert caught.value.code is ErrorCode.STORE_DAMAGED
 
 
 def test_a_locked_file_is_said_to_be_locked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

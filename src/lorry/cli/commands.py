@@ -70,10 +70,13 @@ def run(arguments: argparse.Namespace, around: Surroundings) -> int:
 def _sign_in(arguments: argparse.Namespace, around: Surroundings) -> int:
     with around.open_client() as client:
         email, password = client.config.email, client.config.password
-        if not email:
-            email = input("E-mail: ")
-        if not password:
-            password = getpass.getpass("Password: ")
+        try:
+            email = email or _ask("E-mail: ")
+            password = password or getpass.getpass("Password: ")
+        except EOFError:
+            sentence = "Nobody is here to type: set LORRY_EMAIL and LORRY_PASSWORD to sign in without a terminal."
+            print_failure(sentence, {"code": "bad_usage"}, as_json=arguments.json)
+            return 1
         account = client.sign_in(email, password)
     data = {"email": account.email, "project": account.project, "remembered": account.is_remembered}
     text = f"Signed in to {account.project} as {fmt.safe_name(account.email)}."
@@ -84,6 +87,12 @@ def _sign_in(arguments: argparse.Namespace, around: Surroundings) -> int:
         )
     print_result(data, text, as_json=arguments.json)
     return 0
+
+
+def _ask(question: str) -> str:
+    # On stderr, like the question for the password, so that a pipe only gets the result.
+    print(question, end="", file=sys.stderr, flush=True)
+    return input()
 
 
 def _upload(arguments: argparse.Namespace, around: Surroundings) -> int:

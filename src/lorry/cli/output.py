@@ -5,6 +5,7 @@ Results go to stdout. Progress and, without --json, errors go to stderr, so that
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import sys
@@ -21,10 +22,21 @@ from lorry.text.error_text import describe
 _REDRAW_S, _NEW_LINE_S = 0.2, 2.0
 
 
+def accept_any_text() -> None:
+    """Let stdout show what its encoding has no characters for as escapes, as stderr does, instead of failing."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    # Outside UTF-8 the escapes have to be those of JSON.
+    print(json.dumps(document, ensure_ascii="utf" not in (sys.stdout.encoding or "").lower()))
+
+
 def print_result(data: Any, text: str, *, as_json: bool) -> None:
     """Print the result of a command that worked."""
     if as_json:
-        print(json.dumps({"success": True, "data": data}, ensure_ascii=False))
+        _print_json({"success": True, "data": data})
     elif text:
         print(text)
 
@@ -32,7 +44,7 @@ def print_result(data: Any, text: str, *, as_json: bool) -> None:
 def print_failure(sentence: str, details: Any, *, as_json: bool) -> None:
     """Print why a command did not work."""
     if as_json:
-        print(json.dumps({"error": sentence, "details": details}, ensure_ascii=False))
+        _print_json({"error": sentence, "details": details})
     else:
         print(f"lorry: {sentence}", file=sys.stderr)
 

@@ -246,11 +246,14 @@ class Client:
     def resume_interrupted(self) -> list[UUID]:
         """Queue the uploads earlier runs have left open, except those another process is working on.
 
+        Those that were being cancelled are queued too, to be cleared away, but not among the ids returned.
+
         Raises:
             AuthError: nobody is signed in.
             StoreError: the journal cannot be read.
         """
-        return [job.dataset_id for job in self._interrupted() if self._engine.submit(job, is_new=False)]
+        queued = [job for job in self._interrupted() if self._engine.submit(job, is_new=False)]
+        return [job.dataset_id for job in queued if not job.cancelling]
 
     def _interrupted(self) -> list[UploadJob]:
         running = {transfer.dataset_id for transfer in self.snapshot()}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -45,7 +45,7 @@ class Check:
 
     def to_dict(self) -> dict[str, Any]:
         """The check without its error, for JSON."""
-        return {key: value for key, value in asdict(self).items() if key != "error"}
+        return {"name": self.name, "verdict": self.verdict.value, "meaning": self.meaning, "fix": self.fix}
 
 
 class Doctor:

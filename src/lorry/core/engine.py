@@ -30,12 +30,14 @@ log = logging.getLogger(__name__)
 SHUTDOWN_S = 5.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Live:
     """One upload of this run. Guarded by the engine's lock, except meter and token, which guard themselves."""
 
     job: UploadJob
     meter: Meter
+    #: An attempt has begun, in this run or (for a resumed one) in an earlier one.
+    started: bool = False
     token: CancelToken = field(default_factory=CancelToken)
     state: TransferState = TransferState.WAITING
     phase: Phase = Phase.CHECKING
@@ -93,7 +95,7 @@ class Engine:
             return False
         if is_new:
             self._journal.add(job)
-        live = _Live(job, Meter(job.stamp.size_bytes))
+        live = _Live(job, Meter(job.stamp.size_bytes), started=not is_new)
         if job.cancelling:
             live.token.cancel(CancelReason.CANCEL)
         self._enqueue(live)
@@ -106,6 +108,12 @@ class Engine:
             if live is None:
                 return
             if live.state is TransferState.DONE:
+                self._drop(live)
+                return
+            if live in self._queue and not live.started and not live.job.row_seen:
+                # Nothing was ever asked of the server, so nothing has to wait for a free thread to be removed.
+                self._queue.remove(live)
+                self._journal.remove(dataset_id)
                 self._drop(live)
                 return
             was_failed = live.state is TransferState.FAILED
@@ -174,6 +182,7 @@ class Engine:
                 if self._closing:
                     return
                 live = self._queue.popleft()
+                live.started = True
             try:
                 self._run(live)
             except Cancelled as cancelled:

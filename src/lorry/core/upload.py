@@ -201,14 +201,10 @@ class Upload:
     def _look_at_object(self) -> None:
         with during("check the stored file"):
             info = self._remote.objects.info(self.job.storage_path)
-        if info is not None:
-            self._meter.set_stored(info.size_bytes)
-        self._seen = replace(
-            self._seen,
-            looked=True,
-            row=DatasetStatus.UPLOADING,
-            object_size_bytes=info.size_bytes if info else None,
-        )
+        if info is None:
+            return  # not stored, or the row that would show it is gone: the next step looks at both
+        self._meter.set_stored(info.size_bytes)
+        self._seen = replace(self._seen, looked=True, row=DatasetStatus.UPLOADING, object_size_bytes=info.size_bytes)
 
     def _remove_object(self) -> None:
         with during("remove a damaged copy"):

@@ -39,6 +39,8 @@ class Arguments:
     exit_with_parent: bool
     upload_url_life_s: int
     access_token_life_s: int
+    tus_url_life_s: int | None
+    tus_drop_unanswered: bool
 
     @classmethod
     def parse(cls, arguments: list[str] | None = None) -> Arguments:
@@ -54,6 +56,14 @@ class Arguments:
         parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin ends and nobody holds on")
         parser.add_argument("--upload-url-life-s", type=_seconds, default=3600, help="life of signed upload addresses")
         parser.add_argument("--access-token-life-s", type=_seconds, default=3600, help="life of access tokens")
+        parser.add_argument(
+            "--tus-url-life-s", type=_seconds, help="life of unfinished resumable uploads; else for ever"
+        )
+        parser.add_argument(
+            "--tus-drop-unanswered",
+            action="store_true",
+            help="for tests: delete a resumable upload whose sender left before the last answer",
+        )
         return cls(**vars(parser.parse_args(arguments)))
 
 
@@ -125,6 +135,8 @@ def _run(parsed: Arguments, data_dir: Path) -> None:
                 secrets=secrets,
                 access_token_life_s=parsed.access_token_life_s,
                 upload_url_life_s=parsed.upload_url_life_s,
+                tus_url_life_s=parsed.tus_url_life_s,
+                tus_drop_unanswered=parsed.tus_drop_unanswered,
                 ends_with_parent=parsed.exit_with_parent,
                 on_ready=on_ready,
             ),

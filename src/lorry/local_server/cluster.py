@@ -109,7 +109,9 @@ class Cluster:
             self._password = self._read_or_make_password()
             self._stop_leftover()
             socket_folder = self._make_socket_folder()
-            if not self._data.exists():
+            if self._data.exists():
+                self._programs.give(self._data)  # a copy made by root belongs to root
+            else:
                 self._initialise(socket_folder)
             self._run(socket_folder)
         except BaseException:

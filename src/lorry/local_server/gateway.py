@@ -24,7 +24,11 @@ from lorry.local_server.tokens import TokenError
 
 SERVICE_NAME = "lorry-workspace"
 _KEY_ROLES = frozenset({"anon", "service_role"})
-_EXPOSED = ["Content-Range", "Content-Length", "ETag", "x-sb-error-code", "x-supabase-api-version"]
+_EXPOSED = [
+    *("Content-Range", "Content-Length", "ETag", "x-sb-error-code", "x-supabase-api-version"),
+    *("Location", "Tus-Complete", "Tus-Extension", "Tus-Max-Size", "Tus-Resumable", "Tus-Version"),
+    *("Upload-Defer-Length", "Upload-Expires", "Upload-Length", "Upload-Metadata", "Upload-Offset"),
+]
 _REFLECTED = ["authorization", "apikey", "content-type", "x-client-info", "x-upsert", "x-supabase-api-version"]
 
 

@@ -18,6 +18,7 @@ from lorry.local_server.tokens import Claims, Tokens, bearer
 
 if TYPE_CHECKING:
     from lorry.local_server.functions import Validations
+    from lorry.local_server.tus_finish import ResumableUploads
 
 
 @dataclass
@@ -37,6 +38,7 @@ class GatewayState:
     tokens: Tokens
     files: ObjectFiles
     validations: Validations
+    resumable: ResumableUploads
     holds: Holds = field(default_factory=Holds)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 

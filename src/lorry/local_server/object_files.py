@@ -2,7 +2,8 @@
 
 A body is written to `incoming/`, synced, renamed into `stored/` and its folder synced before its row is
 made, so a row always has its bytes and a crash leaves at worst a file without a row, which the sweep at
-the next start removes. File calls run in this module's threads, never on the event loop.
+the next start removes. Unfinished resumable uploads live in `resumable/`, which is `tus_store`'s. File calls
+run in this module's threads, never on the event loop.
 """
 
 from __future__ import annotations
@@ -20,20 +21,51 @@ from typing import TypeVar
 # Measured on two cores with a fast disk: one thread hop for each MiB costs nothing, one for each 64 KiB a third.
 BLOCK_BYTES = 1024 * 1024
 _WRITEBACK_BYTES = 16 * BLOCK_BYTES
+# A part of a resumable upload is synced as a whole before its answer, so writing out has to begin early.
+_PART_WRITEBACK_BYTES = 2 * BLOCK_BYTES
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,10}")
 _Result = TypeVar("_Result")
 
 
-class IncomingFile:
-    """A body being received; `write` and `commit` run in a worker thread, one call at a time."""
+class LaggingDigest:
+    """MD5 of a growing content, one call behind it.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    What came last is hashed when more comes or the digest is asked for, so that a part of a resumable upload is
+    acknowledged without that (measured: 1.7 ms for a MiB). MD5 is Storage's entity tag; it guards nothing here.
+    """
+
+    def __init__(self) -> None:
         self.size_bytes = 0
-        self._file = path.open("xb", buffering=0)
-        # GoTrue's sibling uses MD5 as the entity tag; it guards nothing here.
         self._md5 = hashlib.md5(usedforsecurity=False)
-        self._flushed_bytes = 0
+        self._unhashed: list[bytes] = []
+
+    def add(self, blocks: list[bytes]) -> None:
+        """Take the next blocks; they must not change afterwards."""
+        self._catch_up()
+        self._unhashed = blocks
+        self.size_bytes += sum(map(len, blocks))
+
+    def hexdigest(self) -> str:
+        """The MD5 of everything taken so far, in hex."""
+        self._catch_up()
+        return self._md5.hexdigest()
+
+    def _catch_up(self) -> None:
+        for block in self._unhashed:
+            self._md5.update(block)
+        self._unhashed = []
+
+
+class IncomingFile:
+    """A body being received; `write`, `sync` and `finish` run in a worker thread, one call at a time."""
+
+    def __init__(self, path: Path, continues: LaggingDigest | None = None) -> None:
+        """A new file, or, given the digest of what it holds so far, the rest of one; raises OSError."""
+        self.path = path
+        self.digest = continues or LaggingDigest()
+        self._file = path.open("xb" if continues is None else "ab", buffering=0)
+        self.size_bytes = self._flushed_bytes = os.fstat(self._file.fileno()).st_size
+        self._writeback_bytes = _WRITEBACK_BYTES if continues is None else _PART_WRITEBACK_BYTES
 
     def write(self, blocks: list[bytes]) -> None:
         """Append blocks; raises OSError (disk full)."""
@@ -41,16 +73,29 @@ class IncomingFile:
             view = memoryview(block)
             while view:
                 view = view[self._file.write(view) :]
-            self._md5.update(block)
             self.size_bytes += len(block)
-        if self.size_bytes - self._flushed_bytes >= _WRITEBACK_BYTES:
+        self.digest.add(blocks)
+        if self.size_bytes - self._flushed_bytes >= self._writeback_bytes:
             self._start_writeback()
 
     def finish(self) -> str:
         """Sync the file to disk and close it; returns the MD5 of the content in hex."""
-        os.fsync(self._file.fileno())
+        self.sync()
         self._file.close()
-        return self._md5.hexdigest()
+        return self.digest.hexdigest()
+
+    def sync(self) -> None:
+        """Make everything written so far durable; raises OSError."""
+        os.fsync(self._file.fileno())
+
+    def cut_to(self, size_bytes: int) -> None:
+        """Give back everything after `size_bytes`; the digest no longer fits the content."""
+        self._file.truncate(size_bytes)
+        self.size_bytes = size_bytes
+
+    def close(self) -> None:
+        """Keep what was written and let the file go."""
+        self._file.close()
 
     def discard(self) -> None:
         """Remove what was received; harmless when nothing is left."""
@@ -72,7 +117,8 @@ class ObjectFiles:
     def __init__(self, folder: Path) -> None:
         self._incoming = folder / "incoming"
         self._stored = folder / "stored"
-        for part in (folder, self._incoming, self._stored):
+        self.resumable = folder / "resumable"
+        for part in (folder, self._incoming, self._stored, self.resumable):
             part.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._threads = ThreadPoolExecutor(max_workers=6, thread_name_prefix="object-files")
 
@@ -97,14 +143,18 @@ class ObjectFiles:
     def keep(self, incoming: IncomingFile, version: str, key: str) -> str:
         """Make a received body durable under its version (blocking); returns its MD5 in hex."""
         digest = incoming.finish()
+        self.adopt(incoming.path, version, key)
+        return digest
+
+    def adopt(self, path: Path, version: str, key: str) -> None:
+        """Move a synced file to where the bytes of a version belong and make the move durable (blocking)."""
         target = self.path_of(version, key)
         is_new_folder = not target.parent.exists()
         target.parent.mkdir(mode=0o700, exist_ok=True)
-        incoming.path.replace(target)
-        _sync_folder(target.parent)
+        path.replace(target)
+        sync_folder(target.parent)
         if is_new_folder:
-            _sync_folder(self._stored)
-        return digest
+            sync_folder(self._stored)
 
     def remove(self, version: str, key: str) -> None:
         """Delete the bytes of a version (blocking); harmless when they are gone."""
@@ -135,8 +185,8 @@ class ObjectFiles:
             source.close()
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable; Windows neither needs nor allows it."""
+def sync_folder(folder: Path) -> None:
+    """Make a rename or a new name durable; Windows neither needs nor allows it."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)

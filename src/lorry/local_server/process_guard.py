@@ -110,7 +110,12 @@ class ServerAccount:
         ]
 
     def own(self, path: Path) -> None:
-        """Make this account the owner of `path`."""
+        """Make this account the owner of `path` and of everything below it; nothing to do when it is already."""
+        if path.stat().st_uid == self.uid:
+            return
+        for folder, folders, files in os.walk(path, topdown=False):
+            for name in (*folders, *files):
+                os.chown(Path(folder) / name, self.uid, self.gid, follow_symlinks=False)
         os.chown(path, self.uid, self.gid)
 
 

@@ -20,7 +20,7 @@ from types import FrameType
 
 import uvicorn
 
-from lorry.local_server import auth_store
+from lorry.local_server import auth_store, tus_finish
 from lorry.local_server.catalogue import Catalogue
 from lorry.local_server.functions import Validations
 from lorry.local_server.gateway import create_app
@@ -29,6 +29,8 @@ from lorry.local_server.object_files import ObjectFiles
 from lorry.local_server.passwords import hash_password
 from lorry.local_server.role_connections import RoleConnections
 from lorry.local_server.tokens import Tokens
+from lorry.local_server.tus_finish import ResumableUploads
+from lorry.local_server.tus_store import TusStore
 from lorry.local_server.workspace_files import WorkspaceSecrets
 
 HOST = "127.0.0.1"
@@ -44,6 +46,8 @@ class ServeOptions:
     secrets: WorkspaceSecrets
     access_token_life_s: int
     upload_url_life_s: int
+    tus_url_life_s: int | None
+    tus_drop_unanswered: bool
     ends_with_parent: bool
     on_ready: Callable[[], None]
 
@@ -96,6 +100,7 @@ async def _serve(listener: socket.socket, options: ServeOptions) -> None:
         tokens=Tokens(options.secrets.jwt_secret, options.access_token_life_s, options.upload_url_life_s),
         files=files,
         validations=Validations(connections, files),
+        resumable=ResumableUploads(TusStore(files, options.tus_url_life_s), options.tus_drop_unanswered),
     )
     async with contextlib.AsyncExitStack() as closing:
         closing.callback(files.close)
@@ -116,19 +121,24 @@ async def _serve(listener: socket.socket, options: ServeOptions) -> None:
         server = _Server(config, options.on_ready)
         stop = _stopper(server, state)
         with _signals(stop):
-            watch = asyncio.create_task(_end_with_parent(state, stop)) if options.ends_with_parent else None
+            beside = [asyncio.create_task(tus_finish.sweep_for_ever(state))]
+            if options.ends_with_parent:
+                beside.append(asyncio.create_task(_end_with_parent(state, stop)))
             await server.serve(sockets=[listener])
-            if watch is not None:
-                watch.cancel()
+            for task in beside:
+                task.cancel()
 
 
 async def _prepare(state: GatewayState, secrets: WorkspaceSecrets) -> None:
-    """Read the catalogue, make the local user once, drop what a crash left, take up waiting validations."""
+    """Read the catalogue, make the local user once, finish or drop what a crash left, take up waiting validations."""
     await state.catalogue.load()
     async with state.connections.as_server() as connection:
         if await auth_store.find_user(connection, secrets.email) is None:
             stored = await asyncio.to_thread(hash_password, secrets.password)
             await auth_store.create_user(connection, secrets.email, stored, {})
+    # Before the sweep, which removes bytes that have no row.
+    await tus_finish.recover(state)
+    async with state.connections.as_server() as connection:
         cursor = await connection.execute("select version from storage.objects")
         versions = {row["version"] for row in await cursor.fetchall()}
     await state.files.run(lambda: state.files.sweep(versions))
@@ -141,6 +151,7 @@ def _stopper(server: _Server, state: GatewayState) -> Callable[[], None]:
         server.force_exit = server.should_exit
         server.should_exit = True
         state.closing.set()
+        state.resumable.locks.stop_all()
 
     return stop
 

@@ -1,7 +1,7 @@
 """The storage service, `/storage/v1`: its routes, and the error shape all of them share.
 
-Uploads are `storage_uploads`, reading is `storage_downloads`; this module holds the small rest: deleting,
-buckets, and clear answers for what is not here (resumable uploads among it). Event loop thread.
+Uploads are `storage_uploads`, resumable ones `tus`, reading is `storage_downloads`; this module holds the
+small rest: deleting, buckets, and clear answers for what is not here. Event loop thread.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 
 import psycopg
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from lorry.local_server import storage_downloads, storage_rows, storage_uploads
+from lorry.local_server import storage_downloads, storage_rows, storage_uploads, tus
 from lorry.local_server.gateway_state import state_of
 from lorry.local_server.storage_errors import (
     StorageError,
@@ -28,14 +28,12 @@ from lorry.local_server.storage_requests import claims_of, json_body, object_jso
 
 _Handler = Callable[[Request], Awaitable[Response]]
 _OBJECT = "/{bucket}/{key:path}"
-_ANY = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def routes() -> list[Route]:
     """Routes below `/storage/v1`; the first match counts, so fixed words stand before buckets."""
     return [
-        Route("/upload/resumable", _resumable, methods=_ANY),
-        Route("/upload/resumable/{rest:path}", _resumable, methods=_ANY),
+        *tus.routes(),
         Route("/object/upload/sign" + _OBJECT, _guarded(storage_uploads.sign), methods=["POST"]),
         Route("/object/upload/sign" + _OBJECT, _guarded(storage_uploads.put_signed), methods=["PUT"]),
         Route("/object/sign/{bucket}", _guarded(storage_downloads.sign_many), methods=["POST"]),
@@ -75,10 +73,6 @@ def _guarded(handler: _Handler) -> _Handler:
             return invalid_request(error.diag.message_primary or str(error)).response()
 
     return answer
-
-
-async def _resumable(_request: Request) -> Response:
-    return PlainTextResponse("The local workspace does not support resumable uploads (TUS) yet.\n", 501)
 
 
 async def _delete_one(request: Request) -> Response:

@@ -75,7 +75,7 @@ async def _store(request: Request, *, owner: str | None, upsert: bool) -> tuple[
     version = str(uuid4())
     incoming = await state.files.run(lambda: state.files.begin(version))
     try:
-        await receive(body, state.files, incoming, bucket.size_limit_bytes)
+        await receive(body.blocks, state.files, incoming, bucket.size_limit_bytes)
         digest = await state.files.run(lambda: state.files.keep(incoming, version, key))
     except BaseException:
         # Not awaited in a thread: a cancelled request must clean up as well.

@@ -49,13 +49,15 @@ async def open_body(request: Request) -> UploadBody:
     )
 
 
-async def receive(body: UploadBody, files: ObjectFiles, incoming: IncomingFile, limit_bytes: int | None) -> None:
+async def receive(
+    blocks: AsyncIterator[bytes], files: ObjectFiles, incoming: IncomingFile, limit_bytes: int | None
+) -> None:
     """Write all blocks; raises StorageError 413, OSError, or ClientDisconnect when the sender went away."""
     loop_write: asyncio.Future[None] | None = None
     batch: list[bytes] = []
     batch_bytes = total_bytes = 0
     try:
-        async for block in body.blocks:
+        async for block in blocks:
             total_bytes += len(block)
             if limit_bytes is not None and total_bytes > limit_bytes:
                 raise too_large()

@@ -51,15 +51,17 @@ def exact_size(size_bytes: int) -> str:
 
 
 def size_of(done_bytes: int, size_bytes: int) -> str:
-    """As "312.0 of 480.2 MB": both numbers in the unit of the whole.
+    """As "312.0 of 480.2 MB": both numbers in the unit of the whole; the first as `size_so_far` rounds it."""
+    return f"{size_so_far(done_bytes, size_bytes).rpartition(' ')[0]} of {size(size_bytes)}"
 
-    The first number is rounded down, so that it reads as the whole only when it is.
-    """
+
+def size_so_far(done_bytes: int, size_bytes: int) -> str:
+    """As "312.0 MB": a part in the unit of the whole, rounded down, so that it reads as the whole only when it is."""
     factor, name = _unit(size_bytes)
     if factor == 1:
-        return f"{done_bytes} of {size(size_bytes)}"
+        return size(done_bytes)
     done = size_bytes / factor if done_bytes >= size_bytes else math.floor(done_bytes * 10 / factor) / 10
-    return f"{done:,.1f} of {size_bytes / factor:,.1f} {name}"
+    return f"{done:,.1f} {name}"
 
 
 def rate(rate_bps: float) -> str:

@@ -7,16 +7,15 @@ nothing and says so; then the reader halves the block until the odd rows stand a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import accumulate, chain, pairwise
-from operator import add, attrgetter
-from typing import cast
+from operator import add
 
 import msgspec
 
 from lorry.core.checks import skeleton
-from lorry.core.checks.formats import ConversationRow, PairGroup, PairRow, Turn
+from lorry.core.checks.formats import ConversationRow, PairGroup, PairRow
 from lorry.core.checks.intake import Intake, Run
 
 _CONVERSATIONS = msgspec.json.Decoder(ConversationRow)
@@ -25,28 +24,27 @@ _CONVERSATION_LIST = msgspec.json.Decoder(list[ConversationRow])
 _PAIR_LIST = msgspec.json.Decoder(list[PairRow])
 _GROUP_LIST = msgspec.json.Decoder(list[PairGroup])
 
-_contents = cast(Callable[[Turn], str], attrgetter("content"))
-_roles = cast(Callable[[Turn], str], attrgetter("role"))
 
-
-def take_block(intake: Intake, block: bytes, first_line: int, lines: int) -> bool:
-    """Take a block of `lines` complete lines if nothing in it is wrong; otherwise change nothing, return False."""
+def take_block(intake: Intake, block: bytes, first_line: int) -> int:
+    """Take a block of whole lines if nothing in it is wrong and return their number; else change nothing, return 0."""
     reduced = skeleton.reduce(block)
+    lines = reduced.count(b"\n")
     if not skeleton.is_one_row_a_line(reduced, lines):
-        return False
+        return 0
     places = range(first_line, first_line + lines)
 
     def is_sound() -> bool:
         return skeleton.is_sound(block, reduced, skeleton.opener_counts_of_lines(reduced))
 
+    taken = False
     try:
         if intake.kind == "conversation":
-            return _take_conversations(intake, _CONVERSATIONS.decode_lines(block), is_sound, places)
-        if intake.kind == "pair":
-            return _take_pairs(intake, _PAIRS.decode_lines(block), is_sound, places)
+            taken = _take_conversations(intake, _CONVERSATIONS.decode_lines(block), is_sound, places)
+        elif intake.kind == "pair":
+            taken = _take_pairs(intake, _PAIRS.decode_lines(block), is_sound, places)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return False
-    return False
+        return 0
+    return lines if taken else 0
 
 
 def take_elements(intake: Intake, elements: bytes, opener_counts: Sequence[int], places: Sequence[int]) -> bool:
@@ -82,9 +80,9 @@ def _pairs_in(roles: tuple[str, ...]) -> int:
     return pairs if "assistant" in roles else -1
 
 
-def _all_written(texts: Iterable[str]) -> bool:
+def _all_written(texts: list[str]) -> bool:
     """Whether no text is blank."""
-    return all(map(str.strip, texts))
+    return "" not in texts and not any(map(str.isspace, texts))
 
 
 def _take_conversations(
@@ -95,14 +93,19 @@ def _take_conversations(
     ids = [row.conversation_id for row in rows]
     turn_lists = [row.turns for row in rows]
     turns = list(chain.from_iterable(turn_lists))
-    contents = list(map(_contents, turns))
-    roles = list(map(_roles, turns))
+    contents = [turn.content for turn in turns]
+    roles = [turn.role for turn in turns]
     if not _all_written(ids) or not _all_written(contents):
         return False
     sizes = list(map(len, turn_lists))
     ends = list(accumulate(sizes, initial=0))
-    pairs = [_pairs_in(tuple(roles[start:end])) for start, end in pairwise(ends)]
-    if min(pairs) < 0 or not is_sound():
+    # Nearly all conversations alternate; then all second turns are answers.
+    alternate = not any(size & 1 for size in sizes) and roles == ["user", "assistant"] * (len(roles) // 2)
+    if alternate:
+        pairs = [size // 2 for size in sizes]
+    else:
+        pairs = [_pairs_in(tuple(roles[start:end])) for start, end in pairwise(ends)]
+    if min(pairs) < (1 if alternate else 0) or not is_sound():
         return False
 
     words = [content.count(" ") + 1 for content in contents]
@@ -114,8 +117,12 @@ def _take_conversations(
     statistics.training_pairs += sum(pairs)
     statistics.turns_per_conversation.update(sizes)
     statistics.words_per_conversation.update([sums[end] - sums[start] for start, end in pairwise(ends)])
-    for (role, count), number in Counter(zip(roles, words, strict=True)).items():
-        statistics.words_per_text[role][count] += number
+    if alternate:
+        statistics.add_texts("user", words[::2])
+        statistics.add_texts("assistant", words[1::2])
+    else:
+        for (role, count), number in Counter(zip(roles, words, strict=True)).items():
+            statistics.words_per_text[role][count] += number
     intake.conversation_ids.add_hashes(map(hash, ids), places)
     return True
 
@@ -126,9 +133,9 @@ def _take_pairs(intake: Intake, rows: list[PairRow], is_sound: Callable[[], bool
     hashes = [hash(row.conversation_id) for row in rows]
     numbers = [row.turn_number for row in rows]
     if (
-        not _all_written(row.current_user_input for row in rows)
-        or not _all_written(row.target_response for row in rows)
-        or not _all_written(row.conversation_id for row in rows)
+        not _all_written([row.current_user_input for row in rows])
+        or not _all_written([row.target_response for row in rows])
+        or not _all_written([row.conversation_id for row in rows])
         or not _rises(intake.run, hashes, numbers)
         or not is_sound()
     ):
@@ -155,9 +162,9 @@ def _take_groups(intake: Intake, groups: list[PairGroup], is_sound: Callable[[],
         if (
             not pairs
             or not group.conversation_metadata.conversation_id.strip()
-            or not _all_written(pair.current_user_input for pair in pairs)
-            or not _all_written(pair.target_response for pair in pairs)
-            or not _all_written(pair.conversation_id for pair in pairs)
+            or not _all_written([pair.current_user_input for pair in pairs])
+            or not _all_written([pair.target_response for pair in pairs])
+            or not _all_written([pair.conversation_id for pair in pairs])
             or any(later <= earlier for earlier, later in pairwise(numbers))
             or len({pair.id for pair in pairs}) != len(pairs)
         ):

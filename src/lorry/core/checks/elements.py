@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
-from itertools import accumulate
 from typing import BinaryIO, NoReturn
 
 from lorry.core.checks import batch, jsontext, skeleton
 from lorry.core.checks.intake import Intake
 from lorry.core.checks.reader import LONG_ROW_BYTES, MAX_ROW_BYTES, Row, read_value, take_text
+from lorry.core.checks.regularity import Regularity
 from lorry.core.checks.report import FindingLog, Path
 from lorry.core.checks.window import ValueCutOffError, ValueTooLongError, Window
 
 LIST_KEYS = ("conversations", "training_pairs")
 METADATA_KEYS = ("training_file_metadata", "dataset_metadata")
 _BATCH_BYTES = 256 * 1024
-_REGION_BYTES = 512 * 1024
+#: Places held open while elements are read again; findings come in the order of the file, so a few are enough.
+_WINDOWS_AGAIN = 4
 #: A remembered element is its index and its offset in one integer; files are checked up to 500 MiB.
 _OFFSET_BITS = 31
 
@@ -56,10 +57,11 @@ class DocumentCheck:
         self._on_block: Callable[[int], None] = lambda _offset: None
         self._waiting: list[tuple[bytes, Row, int]] = []
         self._waiting_bytes = 0
-        self._separator = b""
+        self._regularity = Regularity()
         self._exact_until = 0
         # Positions known on the way, to find an element again without reading from the start.
         self._milestones: list[tuple[int, int, int]] = [(start, 1, 1)]
+        self._windows_again: dict[int, Window] = {}
         self.keys: list[str] = []
 
     def run(self, on_block: Callable[[int], None]) -> None:
@@ -154,6 +156,10 @@ class DocumentCheck:
             if window.peek() == b",":
                 comma = window.line_and_column()
                 window.move(1)
+                comma_end = window.offset
+                window.peek()
+                if self._regularity.is_learning:
+                    self._regularity.see_gap(window.passed(window.offset - comma_end))
             elif window.peek() == b"]":
                 window.move(1)
                 return
@@ -167,42 +173,25 @@ class DocumentCheck:
     def _take_region(self, index: int) -> int:
         """Take many elements at once where the file is laid out regularly; returns how many, 0 if it must be exact.
 
-        Between elements stands the same text as between the first ones. The decoder sees exactly the text of the file,
-        so a wrong guess shows as a different number of elements, and then nothing is taken.
+        The decoder sees exactly the text of the file, so a wrong guess about where elements are shows as a different
+        number of them, and then nothing is taken.
         """
-        separator, window = self._separator, self._window
-        if not separator or not self._intake.sample.is_full or window.offset < self._exact_until:
+        window = self._window
+        if not self._intake.sample.is_full or window.offset < self._exact_until:
             return 0
-        region = window.region(separator, _REGION_BYTES)
-        if not region:
+        region = self._regularity.region(window)
+        if region is None:
             return 0
         self._flush()
-        pieces = region.split(separator)
-        starts = accumulate((len(piece) + len(separator) for piece in pieces), initial=window.offset)
-        # The bracket that opens an element, except for the first one, belongs to the separator.
-        places = [
-            (index + number) << _OFFSET_BITS | (start - (number > 0))
-            for number, start in zip(range(len(pieces)), starts, strict=False)
-        ]
-        text = region + separator[: separator.index(b",")]
-        opener_counts = [skeleton.opener_count(piece) + 1 for piece in pieces]
-        is_long = max(map(len, pieces)) > LONG_ROW_BYTES - len(separator)
-        if is_long or not batch.take_elements(self._intake, text, opener_counts, places):
-            self._exact_until = window.offset + len(region)
+        places = [(index + number) << _OFFSET_BITS | offset for number, offset in enumerate(region.offsets)]
+        if region.longest_bytes > LONG_ROW_BYTES or not batch.take_elements(
+            self._intake, region.text, region.opener_counts, places
+        ):
+            self._exact_until = window.offset + len(region.text)
             return 0
-        window.move(len(text))
+        window.move(len(region.text))
         self._pass_milestone()
-        return len(pieces)
-
-    def _learn_separator(self, raw: bytes, indent: bytes) -> None:
-        """Remember what stands between elements if each begins on a line of its own."""
-        last_line = raw[raw.rfind(b"\n") + 1 :]
-        if indent.strip() or b"\r" in raw:
-            self._separator = b""
-        elif last_line == indent + b"}":
-            self._separator = b"\n" + indent + b"},\n" + indent + b"{"
-        else:
-            self._separator = b"},\n" + indent + b"{" if b"\n" not in raw else b""
+        return len(places)
 
     def _take_element(self, path: Path) -> None:
         window = self._window
@@ -211,9 +200,9 @@ class DocumentCheck:
         index = path[-1] if path else 0
         where = int(index) << _OFFSET_BITS | window.offset
         start = Row("", *window.line_and_column(), path)
-        indent = window.line_start()
         # In an indented file the next element begins like this one.
-        next_start = b"\n" + indent + b"{" if not indent.strip() else b""
+        indent = window.indent()
+        next_start = b"" if indent is None else b"\n" + indent + b"{"
         try:
             raw = window.value()
             broken = bool(next_start) and next_start in raw and _is_no_json(raw)
@@ -228,8 +217,8 @@ class DocumentCheck:
             window.move(len(text))
             return
         if raw:
-            if not self._separator:
-                self._learn_separator(raw, indent)
+            if self._regularity.is_learning:
+                self._regularity.see_element(raw)
             window.move(len(raw))
             self._add(raw, start, where)
             if raw[:1] not in (b"{", b"[", b'"') and len(raw) == 1 and not raw.isdigit():
@@ -281,8 +270,13 @@ class DocumentCheck:
     def _row_again(self, where: int) -> Row:
         """Read an element again for a finding made after it was let go."""
         offset = where & ((1 << _OFFSET_BITS) - 1)
-        milestone = self._milestones[bisect_right(self._milestones, offset, key=lambda stone: stone[0]) - 1]
-        window = Window(self._file, milestone[0], MAX_ROW_BYTES, milestone[1], milestone[2])
+        index = bisect_right(self._milestones, offset, key=lambda stone: stone[0]) - 1
+        window = self._windows_again.get(index)
+        if window is None or window.offset > offset:
+            if len(self._windows_again) >= _WINDOWS_AGAIN:
+                self._windows_again.clear()
+            start, line, column = self._milestones[index]
+            window = self._windows_again[index] = Window(self._file, start, MAX_ROW_BYTES, line, column)
         window.move_to(offset)
         line, column = window.line_and_column()
         return Row(window.value().decode("utf-8", "replace"), line, column, self._prefix_of(where))

@@ -21,6 +21,8 @@ LONG_ROW_BYTES = 1_000_000
 #: A quarter of a long row at most: a long row then always fills one whole read without a line end.
 BLOCK_BYTES = 256 * 1024
 _HALVE_DOWN_TO = 4
+#: Blocks held while rows are read again; findings come in the order of the file, so a few are enough.
+_BLOCKS_AGAIN = 4
 
 UTF8_BOM = b"\xef\xbb\xbf"
 
@@ -51,9 +53,8 @@ class Block:
     """Whole lines; only the last block of a file may lack its last line end. `data` is None for a skipped line."""
 
     data: bytes | None
-    first_line: int
+    start_offset: int
     end_offset: int
-    line_ends: int
     has_long_line: bool
     skipped_bytes: int = 0
 
@@ -66,11 +67,11 @@ class LineReader:
         self._start = start
         self._first_lines: list[int] = []
         self._offsets: list[int] = []
+        self._lines_again: dict[int, list[bytes]] = {}
 
     def __iter__(self) -> Iterator[Block]:
         """Yield the blocks of the file from the start offset on."""
         self._file.seek(self._start)
-        line = 1
         offset = self._start
         parts: list[bytes] = []
         held = 0
@@ -82,10 +83,9 @@ class LineReader:
                 skipped += skip_end or len(data)
                 if not skip_end:
                     continue
-                self._remember(line, offset)
+                yield Block(None, offset, offset + skipped, True, skipped)
                 offset += skipped
-                yield Block(None, line, offset, 1, True, skipped)
-                line, skipped = line + 1, 0
+                skipped = 0
                 data, cut = data[skip_end:], cut - skip_end
             if cut == 0:
                 parts.append(data)
@@ -100,29 +100,39 @@ class LineReader:
             if cut < len(data):
                 parts.append(data[cut:])
             held = len(data) - cut
-            self._remember(line, offset)
+            yield Block(block, offset, offset + len(block), long_line)
             offset += len(block)
-            line_ends = block.count(b"\n")
-            yield Block(block, line, offset, line_ends, long_line)
-            line += line_ends
-        self._remember(line, offset)
         if skipped:
-            yield Block(None, line, offset + skipped, 0, True, skipped)
+            yield Block(None, offset, offset + skipped, True, skipped)
         elif parts:
-            yield Block(b"".join(parts), line, offset + held, 0, len(parts) > 1)
+            yield Block(b"".join(parts), offset, offset + held, len(parts) > 1)
 
-    def _remember(self, line: int, offset: int) -> None:
-        self._first_lines.append(line)
+    def remember(self, first_line: int, offset: int) -> None:
+        """Remember which line a block begins with, so that `row` finds it."""
+        self._first_lines.append(first_line)
         self._offsets.append(offset)
 
     def row(self, line: int) -> Row:
-        """Read one line again; `line` counts from 1 and has been read before."""
+        """Read one line again; `line` counts from 1 and was inside a block before."""
         index = bisect_right(self._first_lines, line) - 1
-        self._file.seek(self._offsets[index])
-        for _ in range(line - self._first_lines[index]):
-            self._file.readline(MAX_ROW_BYTES)
-        raw = self._file.readline(MAX_ROW_BYTES + 2)
-        return Row(raw.rstrip(b"\r\n").decode("utf-8", "replace"), line)
+        if index not in self._lines_again:
+            if len(self._lines_again) >= _BLOCKS_AGAIN:
+                self._lines_again.clear()
+            following = self._offsets[index + 1] if index + 1 < len(self._offsets) else None
+            self._file.seek(self._offsets[index])
+            data = _read_exactly(self._file, MAX_ROW_BYTES if following is None else following - self._offsets[index])
+            self._lines_again[index] = data.split(b"\n")
+        raw = self._lines_again[index][line - self._first_lines[index]]
+        return Row(raw.removesuffix(b"\r").decode("utf-8", "replace"), line)
+
+
+def _read_exactly(file: BinaryIO, number: int) -> bytes:
+    """Read so many bytes, or what there is: one read of a raw file may return less."""
+    parts = []
+    while number > 0 and (data := file.read(number)):
+        parts.append(data)
+        number -= len(data)
+    return b"".join(parts)
 
 
 class LineCheck:
@@ -138,13 +148,16 @@ class LineCheck:
 
     def run(self, on_block: Callable[[int], None]) -> None:
         """Read the whole file. `on_block` gets the bytes done after every block and may raise to stop."""
+        statistics = self._intake.statistics
         for block in self._reader:
+            first_line = statistics.lines + 1
+            self._reader.remember(first_line, block.start_offset)
             if block.data is None:
-                self._intake.statistics.lines += 1
+                statistics.lines += 1
                 shown = f"{block.skipped_bytes / 1_000_000:,.1f} MB"
-                self._log.add_at("F11", block.first_line, 1, f"The row has {shown}, over the limit of 16 MiB")
+                self._log.add_at("F11", first_line, 1, f"The row has {shown}, over the limit of 16 MiB")
             else:
-                self._take(block.data, block.first_line, block.line_ends, quick=not block.has_long_line)
+                self._take(block.data, quick=not block.has_long_line)
             on_block(block.end_offset)
         if self._blank_lines:
             noun = "blank line" if self._blank_lines == 1 else "blank lines, the first one here"
@@ -153,33 +166,31 @@ class LineCheck:
             )
         self._intake.finish(self._reader.row)
 
-    def _take(self, data: bytes, first_line: int, lines: int, *, quick: bool = True) -> None:
+    def _take(self, data: bytes, *, quick: bool = True) -> None:
         intake = self._intake
         if quick and data.endswith(b"\n") and intake.sample.is_full and (self._crlf_seen or b"\r" not in data):
-            if batch.take_block(intake, data, first_line, lines):
+            lines = batch.take_block(intake, data, intake.statistics.lines + 1)
+            if lines:
                 intake.statistics.lines += lines
                 return
-            if lines > _HALVE_DOWN_TO:
-                middle = data.find(b"\n", len(data) // 2) + 1
-                if middle < len(data):
-                    before = data.count(b"\n", 0, middle)
-                    self._take(data[:middle], first_line, before)
-                    self._take(data[middle:], first_line + before, lines - before)
-                    return
+            middle = data.find(b"\n", len(data) // 2) + 1
+            if middle < len(data) and data.count(b"\n") > _HALVE_DOWN_TO:
+                self._take(data[:middle])
+                self._take(data[middle:])
+                return
         start = 0
-        line = first_line
         while start < len(data):
             end = data.find(b"\n", start)
             terminated = end >= 0
             if not terminated:
                 end = len(data)
-            self._take_line(data[start:end], line, is_cut=not terminated)
+            self._take_line(data[start:end], is_cut=not terminated)
             start = end + 1
-            line += 1
 
-    def _take_line(self, raw: bytes, line: int, *, is_cut: bool) -> None:
+    def _take_line(self, raw: bytes, *, is_cut: bool) -> None:
         """Take one line without its line end; `is_cut` when the file ends without one."""
         self._intake.statistics.lines += 1
+        line = self._intake.statistics.lines
         if raw.endswith(b"\r") and not is_cut:
             if not self._crlf_seen:
                 self._crlf_seen = True

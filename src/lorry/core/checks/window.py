@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 _READ_BYTES = 256 * 1024
 _MAX_READ_BYTES = 4 * 1024 * 1024
+_MAX_INDENT = 256
 
 #: Text without brackets outside of strings. Matches less than there is if a string is not closed yet.
 _FLAT_TEXT = rb'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}\[\]]*+)*+'
@@ -42,6 +43,7 @@ class Window:
 
     def __init__(self, file: BinaryIO, start: int, max_value_bytes: int, line: int = 1, column: int = 1) -> None:
         self._file = file
+        self._next_read = start
         self._max_value_bytes = max_value_bytes
         self._buffer = b""
         self._base = start
@@ -50,7 +52,6 @@ class Window:
         self._mark = 0
         self._line = line
         self._column = column
-        file.seek(start)
 
     @property
     def offset(self) -> int:
@@ -100,9 +101,18 @@ class Window:
         line, column = self.line_and_column()
         return line if column > 1 else line - 1
 
-    def line_start(self) -> bytes:
-        """Return what stands before the position in its line, as far as it is still held."""
-        return self._buffer[self._buffer.rfind(b"\n", 0, self._at) + 1 : self._at]
+    def indent(self) -> bytes | None:
+        """Return the white space before the position if nothing else stands before it in its line."""
+        start = max(0, self._at - _MAX_INDENT)
+        before = self._buffer[start : self._at]
+        after_break = before.rfind(b"\n") + 1
+        if after_break == 0 and self._base + start > 0:
+            return None
+        return None if before[after_break:].strip(b" \t") else before[after_break:]
+
+    def passed(self, number: int) -> bytes:
+        """Return the last bytes before the position, as far as they are still held."""
+        return self._buffer[max(0, self._at - number) : self._at]
 
     def value(self) -> bytes:
         """Return the whole value at the position, which is not moved.
@@ -198,12 +208,15 @@ class Window:
                 return self.offset - start
 
     def _read(self) -> bool:
-        """Read on, dropping what lies before the position (except for the beginning of its line)."""
+        """Read on, dropping what lies before the position, except for its indent."""
         self.line_and_column()
-        line_start = max(self._at - 256, self._buffer.rfind(b"\n", 0, self._at) + 1, 0)
+        keep_from = max(0, self._at - _MAX_INDENT)
+        # Several windows may look at one file, so each one says where it reads.
+        self._file.seek(self._next_read)
         data = self._file.read(max(_READ_BYTES, min(self._held(), _MAX_READ_BYTES)))
-        self._buffer = self._buffer[line_start:] + data
-        self._base += line_start
-        self._at -= line_start
+        self._next_read += len(data)
+        self._buffer = self._buffer[keep_from:] + data
+        self._base += keep_from
+        self._at -= keep_from
         self._mark = self._at
         return bool(data)

@@ -15,6 +15,8 @@ import math
 import re
 import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -58,6 +60,7 @@ _REST_CODES: dict[str, tuple[type[LorryError], ErrorCode]] = {
     "PGRST202": (RejectedError, ErrorCode.PROJECT_NOT_PREPARED),
     "PGRST204": (RejectedError, ErrorCode.PROJECT_NOT_PREPARED),
     "PGRST205": (RejectedError, ErrorCode.PROJECT_NOT_PREPARED),
+    "PGRST103": (RejectedError, ErrorCode.INVALID_VALUE),
     "42501": (RejectedError, ErrorCode.FORBIDDEN),
     "23505": (ConflictError, ErrorCode.ALREADY_EXISTS),
 }
@@ -109,7 +112,10 @@ def error_from_answer(response: httpx.Response) -> LorryError | None:
     """The error a complete answer stands for, or None when it is a success we can use."""
     body = json_object(response)
     if response.is_success:
-        return None if not response.content or _parse(response) is not _NOT_JSON else not_the_server(response)
+        # Only these two may be empty. An empty list is `[]`: taken for one, an empty page of a portal would say that
+        # nothing is there.
+        is_silent = not response.content and response.status_code in (201, 204)
+        return None if is_silent or _parse(response) is not _NOT_JSON else not_the_server(response)
     if response.is_redirect or response.is_informational:
         return not_the_server(response)
     path = response.request.url.path
@@ -123,7 +129,8 @@ def error_from_answer(response: httpx.Response) -> LorryError | None:
     if path.startswith("/rest/v1/"):
         known = _REASONS.get(str((body or {}).get("details"))) or _REST_CODES.get(code)
         if known:
-            return known[0](known[1], detail)
+            beyond_the_end: dict[str, str | int] = {"field": "page"} if code == "PGRST103" else {}
+            return known[0](known[1], detail, context=beyond_the_end)
     if status == 400 and body is not None:
         return RejectedError(ErrorCode.INVALID_VALUE, detail, context={"reason": message})
     if status >= 500 and status not in _STATUS_CODES:
@@ -141,6 +148,20 @@ def is_expired_token(response: httpx.Response) -> bool:
         lowered = message.lower()
         return status in (401, 403) and ("exp" in lowered.split('"') or "jwt" in lowered or "jws" in lowered)
     return response.status_code == 401
+
+
+@contextmanager
+def understanding(what: str) -> Iterator[None]:
+    """Turn whatever a library raises over a successful answer of an unexpected shape into ProtocolError.
+
+    Anything but a success has been raised before a library sees it, so what it stumbles over is the answer's shape.
+    """
+    try:
+        yield
+    except LorryError:
+        raise
+    except Exception as error:
+        raise ProtocolError(ErrorCode.UNEXPECTED_ANSWER, f"{what}: {type(error).__name__}") from error
 
 
 def _explain(path: str, status: int, body: dict[str, Any] | None) -> tuple[int, str, str]:

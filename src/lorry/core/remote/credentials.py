@@ -72,7 +72,9 @@ class KeyringStore:
         try:
             text = backend.get_password(_SERVICE, origin)
             entry = json.loads(text) if text else None
-            return StoredSession(**entry) if isinstance(entry, dict) else None
+            if not isinstance(entry, dict) or not all(isinstance(value, str) for value in entry.values()):
+                return None
+            return StoredSession(**entry)
         except Exception as error:
             log.info("the keyring could not be read: %s", type(error).__name__)
             return None

@@ -6,6 +6,7 @@ Rows are validated one by one: a row that makes no sense is counted and left out
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 from lorry.core.config import ServerConfig
 from lorry.core.errors import ConflictError, ErrorCode, ProtocolError, RejectedError
 from lorry.core.model import BUCKET, Dataset, DatasetDraft, DatasetPage, DatasetQuery
+from lorry.core.remote.answers import understanding
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ class DatasetsApi:
             "file_size": draft.file_size,
         }
         try:
-            return _one(self._rest.table("datasets").insert(values).execute())
+            return _one(self._rest.table("datasets").insert(values))
         except ConflictError:
             existing = self.find(dataset_id)
             if existing is None or (existing.storage_path, existing.file_size) != (
@@ -65,7 +67,7 @@ class DatasetsApi:
 
     def find(self, dataset_id: UUID) -> Dataset | None:
         """The row, or None when it does not exist or is not the user's."""
-        rows = _rows(self._rest.table("datasets").select("*").eq("id", str(dataset_id)).execute())
+        rows = _rows(_run(self._rest.table("datasets").select("*").eq("id", str(dataset_id))))
         return _parse(rows[0]) if rows else None
 
     def get(self, dataset_id: UUID) -> Dataset:
@@ -90,7 +92,14 @@ class DatasetsApi:
         if query.format:
             request = request.eq("format", query.format.value)
         first = (query.page - 1) * query.limit
-        answer = request.order("created_at", desc=True).order("id").limit(query.limit).offset(first).execute()
+        try:
+            answer = _run(request.order("created_at", desc=True).order("id").limit(query.limit).offset(first))
+        except RejectedError as error:
+            if first == 0 or error.context.get("field") != "page":
+                raise
+            # A server refuses a page beyond the end instead of giving an empty one.
+            total = self.list(replace(query, page=1, limit=1)).total
+            return DatasetPage((), total, query, datetime.now(UTC))
         if answer.count is None:
             raise ProtocolError(ErrorCode.UNEXPECTED_ANSWER, "a list without its total")
         datasets, unreadable = [], 0
@@ -108,7 +117,7 @@ class DatasetsApi:
         Raises:
             RejectedError: NOT_FOUND when no row of the user was changed.
         """
-        rows = _rows(self._rest.table("datasets").update(values).eq("id", str(dataset_id)).execute())
+        rows = _rows(_run(self._rest.table("datasets").update(values).eq("id", str(dataset_id))))
         if not rows:
             raise RejectedError(ErrorCode.NOT_FOUND, f"no dataset {dataset_id}")
         return _parse(rows[0])
@@ -128,21 +137,27 @@ class DatasetsApi:
     def purge(self, dataset_id: UUID) -> None:
         """Remove the row for good; the server refuses while its object exists. Nothing there is success."""
         try:
-            self._rest.rpc("purge_dataset", {"p_id": str(dataset_id)}).execute()
+            _run(self._rest.rpc("purge_dataset", {"p_id": str(dataset_id)}))
         except RejectedError as error:
             if error.code is not ErrorCode.NOT_FOUND:
                 raise
 
     def limits(self) -> dict[str, Any]:
         """The bucket's limits as the project tells them: `file_size_limit`, `allowed_mime_types`, `schema_version`."""
-        data = self._rest.rpc("upload_limits", {}).execute().data
+        data: Any = _run(self._rest.rpc("upload_limits", {})).data
         entry = data[0] if isinstance(data, list) and data else data
         if not isinstance(entry, dict):
             raise ProtocolError(ErrorCode.UNEXPECTED_ANSWER, "upload_limits gave no object")
         return entry
 
     def _call(self, function: str, dataset_id: UUID) -> Dataset:
-        return _one(self._rest.rpc(function, {"p_id": str(dataset_id)}).execute())
+        return _one(self._rest.rpc(function, {"p_id": str(dataset_id)}))
+
+
+def _run(request: Any) -> APIResponse:
+    with understanding("rows"):
+        answer: APIResponse = request.execute()
+        return answer
 
 
 def _rows(answer: APIResponse) -> list[dict[str, Any]]:
@@ -154,8 +169,8 @@ def _rows(answer: APIResponse) -> list[dict[str, Any]]:
     return data
 
 
-def _one(answer: Any) -> Dataset:
-    rows = _rows(answer)
+def _one(request: Any) -> Dataset:
+    rows = _rows(_run(request))
     if len(rows) != 1:
         raise ProtocolError(ErrorCode.UNEXPECTED_ANSWER, f"{len(rows)} rows where one was expected")
     return _parse(rows[0])

@@ -9,6 +9,7 @@ from supabase_functions import SyncFunctionsClient
 
 from lorry.core.config import ServerConfig
 from lorry.core.errors import ErrorCode, RejectedError
+from lorry.core.remote.answers import understanding
 
 VALIDATE = "validate-dataset"
 
@@ -26,7 +27,8 @@ class FunctionsApi:
             RejectedError: FUNCTION_MISSING when the project has no such function; else what `answers.py` maps.
         """
         try:
-            self._functions.invoke(VALIDATE, {"body": {"dataset_id": str(dataset_id)}, "responseType": "json"})
+            with understanding("validation"):
+                self._functions.invoke(VALIDATE, {"body": {"dataset_id": str(dataset_id)}, "responseType": "json"})
         except RejectedError as error:
             if error.code is ErrorCode.NOT_FOUND and "dataset" not in error.detail.lower():
                 raise RejectedError(ErrorCode.FUNCTION_MISSING, error.detail) from error

@@ -17,11 +17,11 @@ from uuid import UUID
 
 import httpx
 from storage3 import SyncStorageClient
-from storage3.utils import StorageException
 
 from lorry.core.config import ServerConfig
 from lorry.core.errors import ErrorCode, ProtocolError, RejectedError
 from lorry.core.model import BUCKET, UploadTicket
+from lorry.core.remote.answers import understanding
 
 _SAFE_NAME_MAX = 100
 #: The life of a token whose `exp` cannot be read: the shortest a Storage server gives by default.
@@ -74,34 +74,32 @@ class ObjectsApi:
             ConflictError: an object is already there.
             RejectedError: FORBIDDEN, there is no row that allows it.
         """
-        try:
+        with understanding("signing"):
             token = self._storage.from_(BUCKET).create_signed_upload_url(path)["token"]
-        except (StorageException, KeyError, TypeError, ValueError) as error:
-            raise ProtocolError(ErrorCode.UNEXPECTED_ANSWER, f"signing: {type(error).__name__}") from error
         url = f"{self._base}/object/upload/sign/{BUCKET}/{quote(path)}?token={quote(token, safe='')}"
         return UploadTicket(dataset_id, url, path, _expiry(token))
 
     def info(self, path: str) -> ObjectInfo | None:
         """Size and version of the object, or None when there is none the user may see."""
         try:
-            entry = self._storage.from_(BUCKET).info(path)
+            with understanding("object info"):
+                entry = self._storage.from_(BUCKET).info(path)
+                return ObjectInfo(size_bytes=int(entry["size"]), version=str(entry["version"]))
         except RejectedError as error:
             if error.code is ErrorCode.NOT_FOUND:
                 return None
             raise
-        try:
-            return ObjectInfo(size_bytes=int(entry["size"]), version=str(entry["version"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ProtocolError(ErrorCode.UNEXPECTED_ANSWER, "object info without size or version") from error
 
     def remove(self, path: str) -> None:
         """Remove the object; nothing there is success (the server silently leaves it out)."""
-        self._storage.from_(BUCKET).remove([path])
+        with understanding("removing"):
+            self._storage.from_(BUCKET).remove([path])
 
     def download_url(self, path: str, life_s: int) -> str:
         """A link that lets anybody read the object for `life_s` seconds. Never logged."""
-        answer = self._storage.from_(BUCKET).create_signed_url(path, life_s)
-        url = str(answer.get("signedURL") or answer.get("signedUrl") or "")
+        with understanding("download link"):
+            answer = self._storage.from_(BUCKET).create_signed_url(path, life_s)
+            url = str(answer.get("signedURL") or answer.get("signedUrl") or "")
         marker = "/object/sign/"
         if marker not in url:
             raise ProtocolError(ErrorCode.UNEXPECTED_ANSWER, "no link in the answer")

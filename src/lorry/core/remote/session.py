@@ -22,6 +22,7 @@ from supabase_auth.types import Session as AuthSession
 from lorry.core.config import ServerConfig
 from lorry.core.errors import AuthError, ErrorCode, LorryError, NetworkError, ProtocolError
 from lorry.core.model import Account
+from lorry.core.remote.answers import understanding
 from lorry.core.remote.credentials import SessionStore, StoredSession
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,8 @@ class SessionKeeper:
         """
         if not email.strip() or not password:
             raise AuthError(ErrorCode.WRONG_PASSWORD, "empty e-mail or password")
-        answer = self._auth().sign_in_with_password({"email": email.strip(), "password": password})
+        with understanding("sign-in"):
+            answer = self._auth().sign_in_with_password({"email": email.strip(), "password": password})
         if answer.session is None:
             raise AuthError(ErrorCode.EMAIL_NOT_CONFIRMED, "the server gave no session")
         with self._lock:
@@ -85,9 +87,14 @@ class SessionKeeper:
         stored = self._store.load(self._config.url)
         if stored is None:
             return None
+        try:
+            user_id = UUID(stored.user_id)
+        except ValueError:
+            log.info("the stored session is not one of ours")
+            return None
         with self._lock:
             self._refresh_token = stored.refresh_token
-            self._account = Account(UUID(stored.user_id), stored.email, self._config.project)
+            self._account = Account(user_id, stored.email, self._config.project)
             account = self._account
         self._on_change(account, None)
         return account
@@ -139,7 +146,8 @@ class SessionKeeper:
 
     def _exchange_refresh_token(self) -> None:
         try:
-            answer = self._auth().refresh_session(self._refresh_token)
+            with understanding("refresh"):
+                answer = self._auth().refresh_session(self._refresh_token)
         except AuthError as error:
             if error.code is not ErrorCode.SESSION_ENDED:
                 raise
@@ -151,6 +159,8 @@ class SessionKeeper:
         self._adopt(answer.session)
 
     def _adopt(self, session: AuthSession) -> Account:
+        with understanding("session"):
+            user_id = UUID(session.user.id)
         kept = self._store.save(
             self._config.url,
             StoredSession(session.refresh_token, session.user.id, session.user.email or ""),
@@ -159,7 +169,7 @@ class SessionKeeper:
         self._refresh_token = session.refresh_token
         self._expires_at = self._clock() + session.expires_in
         self._account = Account(
-            user_id=UUID(session.user.id),
+            user_id=user_id,
             email=session.user.email or "",
             project=self._config.project,
             is_local=self._config.is_local_workspace,

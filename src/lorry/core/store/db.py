@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,9 +66,10 @@ def translated(path: Path) -> Iterator[None]:
         text = str(error)
         if "full" in text or "disk I/O" in text:
             raise StoreError(ErrorCode.DISK_FULL, text, context=context) from error
-        raise StoreError(ErrorCode.STORE_LOCKED, text, context=context) from error
+        code = ErrorCode.STORE_LOCKED if "locked" in text else ErrorCode.STORE_DAMAGED
+        raise StoreError(code, text, context=context) from error
     except sqlite3.DatabaseError as error:
         raise StoreError(ErrorCode.STORE_DAMAGED, str(error), context=context) from error
     except OSError as error:
-        code = ErrorCode.DISK_FULL if error.errno == 28 else ErrorCode.STORE_LOCKED
+        code = ErrorCode.DISK_FULL if error.errno in (errno.ENOSPC, errno.EDQUOT) else ErrorCode.STORE_DAMAGED
         raise StoreError(code, str(error), context=context) from error

@@ -114,7 +114,7 @@ class DetailsPanel(QFrame):
     def _make_head(self) -> QHBoxLayout:
         head = QHBoxLayout()
         head.setContentsMargins(16, 14, 12, 4)
-        head.addWidget(self._name, 1)
+        head.addWidget(self._name, 1, Qt.AlignmentFlag.AlignVCenter)
         head.addWidget(self._close, 0, Qt.AlignmentFlag.AlignTop)
         return head
 

@@ -60,6 +60,11 @@ class SearchField(QLineEdit):
         self.addAction(action, position)
         return action
 
+    def take_focus(self) -> None:
+        """Begin a search: what was typed before goes with the first key."""
+        self.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.selectAll()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             if self.text():

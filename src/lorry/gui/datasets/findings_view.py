@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from lorry.core.model import Dataset, Finding
@@ -68,12 +69,9 @@ class FindingsView(QWidget):
         for text, tone in ((finding.message, ""), (finding.suggestion or "", "second")):
             if text:
                 words.addWidget(ThemedLabel(self._theme, text, "body", tone, wraps=True, selectable=True))
-        words.addStretch()
+        # Nothing here may stretch: a stretch inside makes the whole list take room it does not need.
         row = QHBoxLayout()
         row.setSpacing(8)
-        mark = QVBoxLayout()
-        mark.addWidget(IconView(self._theme, icon, tint, 16))
-        mark.addStretch()
-        row.addLayout(mark)
+        row.addWidget(IconView(self._theme, icon, tint, 16), 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(words, 1)
         return row

@@ -43,6 +43,8 @@ class Row:
 
     dataset: Dataset | None = None
     transfer: Transfer | None = None
+    #: when this window first saw the upload, UTC
+    started_at: datetime | None = None
 
     @property
     def dataset_id(self) -> UUID:
@@ -73,8 +75,8 @@ class Row:
 
     @property
     def created_at(self) -> datetime | None:
-        """When the server made the row; None before it did."""
-        return self.dataset.created_at if self.dataset else None
+        """When the server made the row; before this is known, when the upload began here."""
+        return self.dataset.created_at if self.dataset else self.started_at
 
     @property
     def is_local(self) -> bool:

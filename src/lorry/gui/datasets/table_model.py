@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 from uuid import UUID
@@ -44,6 +45,7 @@ class DatasetTableModel(QAbstractTableModel):
         self._at: dict[UUID, int] = {}
         self._query = DatasetQuery()
         self._transfers: dict[UUID, Transfer] = {}
+        self._started_at: dict[UUID, datetime] = {}
         self._listed: set[UUID] = set()
 
     # What Qt asks
@@ -105,9 +107,9 @@ class DatasetTableModel(QAbstractTableModel):
         """Show another page; uploads of this computer stay, those not listed on top."""
         self._query = page.query
         self._listed = {dataset.id for dataset in page.datasets}
-        listed = [Row(dataset, self._transfers.get(dataset.id)) for dataset in page.datasets]
+        listed = [self._row(dataset.id, dataset) for dataset in page.datasets]
         extra = [
-            Row(transfer.dataset, transfer)
+            self._row(transfer.dataset_id, transfer.dataset)
             for transfer in reversed(self._transfers.values())
             if is_local(transfer) and transfer.dataset_id not in self._listed and self._belongs(transfer)
         ]
@@ -129,16 +131,19 @@ class DatasetTableModel(QAbstractTableModel):
         before, self._transfers = self._transfers, {t.dataset_id: t for t in transfers}
         for dataset_id in before.keys() - self._transfers.keys():
             self._drop_transfer(dataset_id)
+            del self._started_at[dataset_id]
+        for dataset_id in self._transfers.keys() - self._started_at.keys():
+            self._started_at[dataset_id] = datetime.now(UTC)
         for transfer in self._transfers.values():
             if transfer.dataset_id not in self._at and is_local(transfer) and self._belongs(transfer):
-                self._insert_top(Row(transfer.dataset, transfer))
+                self._insert_top(self._row(transfer.dataset_id, transfer.dataset))
         badges: list[int] = []
         for transfer in self._transfers.values():
             number = self._at.get(transfer.dataset_id)
             if number is None or self._rows[number].transfer == transfer:
                 continue
             old = self._rows[number]
-            new = self._rows[number] = Row(_newer(old.dataset, transfer.dataset), transfer)
+            new = self._rows[number] = self._row(transfer.dataset_id, _newer(old.dataset, transfer.dataset))
             if new.dataset is not old.dataset:
                 self._tell_row(number)
             elif new.badge != old.badge:
@@ -173,6 +178,7 @@ class DatasetTableModel(QAbstractTableModel):
         """Show nothing (nobody is signed in)."""
         self.beginResetModel()
         self._transfers = {}
+        self._started_at = {}
         self._listed = set()
         self._rows = []
         self._index()
@@ -192,8 +198,11 @@ class DatasetTableModel(QAbstractTableModel):
         if row.dataset is None:
             self.remove(dataset_id)
             return
-        self._rows[number] = replace(row, transfer=None)
+        self._rows[number] = Row(row.dataset)
         self._tell_row(number)
+
+    def _row(self, dataset_id: UUID, dataset: Dataset | None) -> Row:
+        return Row(dataset, self._transfers.get(dataset_id), self._started_at.get(dataset_id))
 
     def _tell_row(self, number: int) -> None:
         self.dataChanged.emit(self.index(number, 0), self.index(number, len(Column) - 1))

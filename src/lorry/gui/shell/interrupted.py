@@ -1,10 +1,14 @@
-"""Uploads an earlier run left open: says how many after a sign-in, and takes them up again when asked."""
+"""Uploads an earlier run left open: takes them up again by itself after a sign-in, and says so.
+
+Those another window is working on are left to it; those that were being cancelled are only cleared away.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 
 from lorry.core.errors import LorryError
 from lorry.gui.shell.inbox import Inbox
@@ -19,43 +23,43 @@ _KEY = "interrupted"
 
 
 class InterruptedUploads(QObject):
-    """Looks once after each sign-in; the journal is read on a task thread."""
+    """Looks once after each sign-in; the journal is read on a task thread.
+
+    Signals:
+        show_upload(UUID): the user wants to see this upload.
+    """
+
+    show_upload = Signal(object)
 
     def __init__(self, client: Client, inbox: Inbox, notices: NoticeBar, parent: QObject) -> None:
         super().__init__(parent)
         self._client, self._inbox, self._notices = client, inbox, notices
 
-    def look(self) -> None:
-        """Count them, and offer to go on when there are any."""
-        self._inbox.run(lambda: self._client.interrupted_count, self._on_counted, self._on_failed)
+    def take_up(self) -> None:
+        """Queue them again and tell how many there are."""
+        self._inbox.run(self._client.resume_interrupted, self._on_resumed, self._on_failed)
 
     def forget(self) -> None:
         """They belong to somebody who is not signed in any more."""
         self._notices.withdraw(_KEY)
 
-    def _on_counted(self, number: int) -> None:
-        if not number:
+    def _on_resumed(self, dataset_ids: list[UUID]) -> None:
+        if not dataset_ids:
             return
-        was, them = ("was", "it") if number == 1 else ("were", "them")
+        self._inbox.watch_progress()
+        number, first_id = len(dataset_ids), dataset_ids[0]
+        was, they = ("was", "It starts") if number == 1 else ("were", "They start")
         self._notices.post(
             Notice(
                 _KEY,
-                Urgency.PROJECT,
+                Urgency.RESULT,
                 f"{plural(number, 'upload')} {was} interrupted.",
-                f"Lorry can go on with {them} now.",
+                f"{they} again from the beginning.",
                 icon="history",
-                action="Resume",
-                action_icon="play",
-                on_action=self._resume,
+                action="Show",
+                on_action=lambda: self.show_upload.emit(first_id),
             )
         )
-
-    def _resume(self) -> None:
-        self._notices.withdraw(_KEY)
-        self._inbox.run(self._client.resume_interrupted, self._on_resumed, self._on_failed)
-
-    def _on_resumed(self, _ids: object) -> None:
-        self._inbox.watch_progress()
 
     def _on_failed(self, error: LorryError) -> None:
         words = describe(error)

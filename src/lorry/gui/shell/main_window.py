@@ -22,9 +22,8 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QMainWindow, QMenu, QSplitter, QVBoxLayout, QWidget
 
 from lorry.core.errors import LorryError
-from lorry.core.events import AccountChanged
 from lorry.core.model import Account
-from lorry.gui.account.sign_in import SignInDialog
+from lorry.gui.account.sign_in_desk import SignInDesk
 from lorry.gui.datasets.details import WIDTH, DetailsPanel
 from lorry.gui.datasets.edits import DatasetEdits
 from lorry.gui.datasets.empty_state import EmptyCase
@@ -37,7 +36,7 @@ from lorry.gui.shell.focus_ring import FocusRing
 from lorry.gui.shell.inbox import Inbox, is_active
 from lorry.gui.shell.interrupted import InterruptedUploads
 from lorry.gui.shell.notice_bar import NoticeBar
-from lorry.gui.shell.quit_question import QuitQuestion
+from lorry.gui.shell.quit_guard import QuitGuard
 from lorry.gui.shell.row_commands import RowCommands
 from lorry.gui.shell.standing import Standing
 from lorry.gui.shell.status_line import StatusLine
@@ -60,10 +59,7 @@ class MainWindow(QMainWindow):
         super().__init__()
         self._client, self._inbox, self._theme = client, inbox, theme
         self._memory = WindowMemory(settings)
-        self._may_close = False
         self._account: Account | None = None
-        self._sign_in: SignInDialog | None = None
-        self.question: QuitQuestion | None = None
         self.setWindowIcon(theme.app_icon())
         self.setAcceptDrops(True)
         self.commands = Actions(theme, self)
@@ -75,6 +71,8 @@ class MainWindow(QMainWindow):
         self.status = StatusLine(self)
         self.desk = UploadDesk(client, inbox, theme, self.notices, self)
         self.edits = DatasetEdits(client, inbox, theme, self.listing.model, self.notices, self)
+        self.sign_in_desk = SignInDesk(client, inbox, theme, self)
+        self.quit_guard = QuitGuard(theme, self._count_active, self)
         self.standing = Standing(self.notices, self._count_active, self)
         self.files = FileEntry(theme, self.notices, self)
         self.interrupted = InterruptedUploads(client, inbox, self.notices, self)
@@ -122,9 +120,9 @@ class MainWindow(QMainWindow):
         commands.upload.triggered.connect(lambda: self._open_files([]))
         commands.paste.triggered.connect(self.files.paste)
         commands.quit.triggered.connect(self.close)
-        commands.sign_in.triggered.connect(self._open_sign_in)
-        commands.sign_out.triggered.connect(self._sign_out)
-        commands.find.triggered.connect(self._find)
+        commands.sign_in.triggered.connect(self.sign_in_desk.open)
+        commands.sign_out.triggered.connect(self.sign_in_desk.sign_out)
+        commands.find.triggered.connect(self.listing.filters.search.take_focus)
         commands.refresh.triggered.connect(self._refresh)
         commands.details.toggled.connect(self._on_details_toggled)
         commands.about.triggered.connect(lambda: show_about(self._theme, self))
@@ -135,7 +133,7 @@ class MainWindow(QMainWindow):
     def _connect_parts(self) -> None:
         self.listing.changed.connect(self._on_list_changed)
         self.listing.answered.connect(self._on_answered)
-        self.listing.failed.connect(lambda error: self._on_failed(error))
+        self.listing.failed.connect(self._on_failed)
         self.listing.filters.search.left_with_escape.connect(self.table.setFocus)
         self.listing.pane.empty.action_requested.connect(self._on_empty_action)
         self.table.selection_changed.connect(self._on_selection_changed)
@@ -144,12 +142,15 @@ class MainWindow(QMainWindow):
         self.details.closed.connect(lambda: self.commands.details.setChecked(False))
         self.details.upload_requested.connect(lambda row: self.desk.follow(row.dataset_id))
         self.desk.show_dataset.connect(self._show_dataset)
-        self.desk.sign_in_wanted.connect(self._open_sign_in)
+        self.desk.sign_in_wanted.connect(self.sign_in_desk.open)
+        self.sign_in_desk.failed.connect(self._on_failed)
+        self.quit_guard.confirmed.connect(self.close)
+        self.interrupted.show_upload.connect(self.desk.follow)
         self.edits.refresh_wanted.connect(self.listing.reader.read_soon)
         self.standing.retry_wanted.connect(self._refresh)
-        self.standing.sign_in_wanted.connect(self._open_sign_in)
+        self.standing.sign_in_wanted.connect(self.sign_in_desk.open)
         self.files.files_chosen.connect(self._open_files)
-        self._inbox.account_changed.connect(self._on_account_changed)
+        self._inbox.account_changed.connect(lambda event: self._on_account(event.account, event.reason))
 
     # -- what the parts say ------------------------------------------------------------------------------------------
 
@@ -181,14 +182,11 @@ class MainWindow(QMainWindow):
         self._show_connection()
         self._on_list_changed()
 
-    def _on_account_changed(self, event: AccountChanged) -> None:
-        self._on_account(event.account, event.reason)
-
     def _on_account(self, account: Account | None, reason: LorryError | None) -> None:
         self._show_account(account)
         if account is not None:
             self.standing.on_answer()
-            self.interrupted.look()
+            self.interrupted.take_up()
         else:
             self.standing.on_no_account(reason)
             self.interrupted.forget()
@@ -215,7 +213,7 @@ class MainWindow(QMainWindow):
             case EmptyCase.NO_MATCH:
                 self.listing.filters.clear()
             case EmptyCase.SIGNED_OUT:
-                self._open_sign_in()
+                self.sign_in_desk.open()
             case _:
                 self._refresh()
 
@@ -234,7 +232,7 @@ class MainWindow(QMainWindow):
 
     def _open_files(self, paths: list[Path]) -> None:
         if self._client.account is None:
-            self._open_sign_in()
+            self.sign_in_desk.open()
             return
         self.desk.open_files(paths)
 
@@ -253,27 +251,6 @@ class MainWindow(QMainWindow):
         self._inbox.run(
             self._client.connect, lambda _account: None, lambda error: self._on_account(None, error), receiver=self
         )
-
-    def _find(self) -> None:
-        self.listing.filters.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        self.listing.filters.search.selectAll()
-
-    def _open_sign_in(self) -> None:
-        if self._sign_in is not None and self._sign_in.isVisible():
-            self._sign_in.raise_()
-            return
-        address = self._client.config.url
-        dialog = SignInDialog(self._client, self._inbox, self._theme, self, address=address)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.destroyed.connect(self._on_sign_in_gone)
-        self._sign_in = dialog
-        dialog.open()
-
-    def _on_sign_in_gone(self) -> None:
-        self._sign_in = None
-
-    def _sign_out(self) -> None:
-        self._inbox.run(self._client.sign_out, lambda _: None, self._on_failed, receiver=self)
 
     # -- what Qt calls -----------------------------------------------------------------------------------------------
 
@@ -294,10 +271,8 @@ class MainWindow(QMainWindow):
         self._fit_columns()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        running = self._count_active()
-        if running and not self._may_close:
+        if not self.quit_guard.may_close():
             event.ignore()
-            self._ask_to_quit(running)
             return
         self._memory.save(self, self.table.horizontalHeader())
         is_open = self.commands.details.isChecked()
@@ -306,20 +281,6 @@ class MainWindow(QMainWindow):
         super().closeEvent(event)
 
     # -- small things ------------------------------------------------------------------------------------------------
-
-    def _ask_to_quit(self, running: int) -> None:
-        if self.question is not None:
-            self.question.raise_()
-            return
-        self.question = QuitQuestion(running, self)
-        self.question.finished.connect(self._on_question_finished)
-        self.question.open()
-
-    def _on_question_finished(self, _code: int) -> None:
-        question, self.question = self.question, None
-        if question is not None and question.wants_to_quit:
-            self._may_close = True
-            self.close()
 
     def _count_active(self) -> int:
         return sum(1 for transfer in self._client.snapshot() if is_active(transfer))

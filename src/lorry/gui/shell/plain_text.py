@@ -5,8 +5,10 @@ A label cannot break a file name of 200 letters; it would widen the panel or cut
 
 from __future__ import annotations
 
+import math
+
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QPalette, QResizeEvent, QTextOption
+from PySide6.QtGui import QPalette, QTextDocument, QTextOption
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextEdit, QWidget
 
 from lorry.gui.shell.theme import Theme
@@ -30,8 +32,14 @@ class PlainText(QTextEdit):
         self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
         self.document().setDocumentMargin(0)
+        # A document of its own to measure with: laying out the shown one for another width would move its lines.
+        self._measure = QTextDocument(self)
+        self._measure.setDocumentMargin(0)
+        self._measure.setDefaultTextOption(self.document().defaultTextOption())
         self.viewport().setAutoFillBackground(False)
         theme.changed.connect(self._renew)
         self._renew()
@@ -46,17 +54,22 @@ class PlainText(QTextEdit):
         safe = "\n".join(safe_name(line) for line in text.split("\n"))
         if safe != self.toPlainText():
             self.setPlainText(safe)
-            self._fit()
+            self._measure.setPlainText(safe)
+            self.updateGeometry()
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        self._measure.setTextWidth(width)
+        return max(self.fontMetrics().height(), math.ceil(self._measure.size().height()))
 
     def sizeHint(self) -> QSize:
-        return QSize(super().sizeHint().width(), self.height())
+        width = self.width()
+        return QSize(width, self.heightForWidth(width))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(0, self.height())
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._fit()
+        return QSize(0, self.fontMetrics().height())
 
     def _renew(self) -> None:
         font = self._theme.font(self._style)
@@ -65,10 +78,5 @@ class PlainText(QTextEdit):
         palette = self.palette()
         palette.setColor(QPalette.ColorRole.Text, self._theme.color("text"))
         self.setPalette(palette)
-        self._fit()
-
-    def _fit(self) -> None:
-        self.document().setTextWidth(self.viewport().width())
-        height = max(self.fontMetrics().height(), round(self.document().size().height()))
-        if height != self.height():
-            self.setFixedHeight(height)
+        self._measure.setDefaultFont(font)
+        self.updateGeometry()

@@ -12,16 +12,19 @@ from uuid import UUID
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
-from lorry.core.model import Transfer, TransferState
+from lorry.core.model import Dataset, DatasetStatus, Transfer, TransferState
 from lorry.gui.shell.inbox import Inbox
 from lorry.gui.shell.notice_bar import Notice, NoticeBar, Urgency
 from lorry.gui.shell.theme import Theme
 from lorry.gui.upload.dialog import UploadDialog
 from lorry.text.error_text import describe
-from lorry.text.format import safe_name
+from lorry.text.format import plural, safe_name
 
 if TYPE_CHECKING:
     from lorry.core.client import Client
+
+
+_UPLOADED = "uploaded"
 
 
 class UploadDesk(QObject):
@@ -40,7 +43,10 @@ class UploadDesk(QObject):
         self._client, self._inbox, self._theme = client, inbox, theme
         self._notices, self._window = notices, window
         self._dialogs: list[UploadDialog] = []
+        #: The upload the notice speaks of.
+        self._told: UUID | None = None
         inbox.transfer_changed.connect(self._on_transfer_changed)
+        inbox.dataset_changed.connect(self._on_dataset_changed)
 
     def open_files(self, paths: list[Path]) -> UploadDialog:
         """Offer files for upload, one after the other; none opens the empty form."""
@@ -79,18 +85,8 @@ class UploadDesk(QObject):
     def _on_transfer_changed(self, transfer: Transfer) -> None:
         dataset_id = transfer.dataset_id
         if transfer.state is TransferState.DONE:
-            self._notices.post(
-                Notice(
-                    "uploaded",
-                    Urgency.RESULT,
-                    "Uploaded.",
-                    "Validation in progress.",
-                    icon="circle-check",
-                    tone="ok",
-                    action="Show dataset",
-                    on_action=lambda: self.show_dataset.emit(dataset_id),
-                )
-            )
+            self._told = dataset_id
+            self._tell_uploaded(dataset_id, "Validation in progress.", icon="circle-check", tone="ok")
         elif transfer.state is TransferState.FAILED and not self._is_watched(dataset_id):
             name = safe_name(transfer.draft.name)
             reason = describe(transfer.error).what if transfer.error else ""
@@ -106,6 +102,33 @@ class UploadDesk(QObject):
                     on_action=lambda: self._show_failed(dataset_id),
                 )
             )
+
+    def _on_dataset_changed(self, dataset: Dataset) -> None:
+        """The verdict: what the notice says of it is not so any more."""
+        shown = self._notices.shown
+        if dataset.id != self._told or shown is None or shown.key != _UPLOADED:
+            return
+        name = safe_name(dataset.name)
+        if dataset.status is DatasetStatus.READY:
+            self._tell_uploaded(dataset.id, f"“{name}” is ready.", icon="circle-check", tone="ok")
+        elif dataset.status is DatasetStatus.ERROR:
+            errors = dataset.finding_counts.get("error", 0)
+            text = f"The server found {plural(errors, 'error')} in “{name}”." if errors else f"“{name}” is not usable."
+            self._tell_uploaded(dataset.id, text, icon="circle-x", tone="error")
+
+    def _tell_uploaded(self, dataset_id: UUID, text: str, *, icon: str, tone: str) -> None:
+        self._notices.post(
+            Notice(
+                _UPLOADED,
+                Urgency.RESULT,
+                "Uploaded.",
+                text,
+                icon=icon,
+                tone=tone,
+                action="Show dataset",
+                on_action=lambda: self.show_dataset.emit(dataset_id),
+            )
+        )
 
     def _show_failed(self, dataset_id: UUID) -> None:
         self.follow(dataset_id)

@@ -246,6 +246,12 @@ class UploadDialog(QDialog):
         if isinstance(page, FormPage | ProgressPage | ResultPage):
             page.main_button.click()
 
+    def reject(self) -> None:
+        """Cancel, Escape and the window's cross: the form is given up, a running upload is only hidden."""
+        if self._pages.currentWidget() is self.form_page:
+            self._flow.give_up()
+        super().reject()
+
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if self._followed is not None:

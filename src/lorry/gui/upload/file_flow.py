@@ -47,6 +47,8 @@ class FileFlow(QObject):
         self._folder = ""
         #: Counts what was put on the form; an answer to an older question is not wanted any more.
         self._turn = 0
+        #: Turns whose upload was handed in and not answered yet: True when the user gave it up meanwhile.
+        self._starting: dict[int, bool] = {}
         inbox.account_changed.connect(self._show_project)
         page.file_wanted.connect(self.choose_file)
         page.submitted.connect(self._on_page_submitted)
@@ -69,6 +71,12 @@ class FileFlow(QObject):
         """The form is left: answers on the way are not wanted any more."""
         self._turn += 1
 
+    def give_up(self) -> None:
+        """The form is cancelled: answers are not wanted, and an upload that is just being handed in must not stay."""
+        if self._turn in self._starting:
+            self._starting[self._turn] = True
+        self.stop()
+
     def choose_file(self) -> None:
         """Open the system's file dialog, without blocking."""
         dialog = QFileDialog(self._window, "Choose datasets", self._folder)
@@ -80,7 +88,7 @@ class FileFlow(QObject):
 
     def _show_project(self) -> None:
         account = self._client.account
-        self._page.set_project(account.project if account else "")
+        self._page.set_project(account.project if account else "", is_local=account is not None and account.is_local)
 
     def _on_dialog_files_selected(self, names: list[str]) -> None:
         self.files_chosen.emit([Path(name) for name in names])
@@ -114,6 +122,7 @@ class FileFlow(QObject):
         if path is None:
             return
         self._page.show_starting()
+        self._starting[self._turn] = False
         # The client opens the file once more and writes the intent down.
         self._inbox.run(
             lambda: self._client.upload(path, draft),
@@ -123,6 +132,9 @@ class FileFlow(QObject):
         )
 
     def _on_upload_queued(self, turn: int, dataset_id: UUID) -> None:
+        if self._starting.pop(turn):
+            self._client.cancel_upload(dataset_id)
+            return
         self.upload_started.emit(dataset_id)
         self._inbox.watch_progress()
         if turn != self._turn:
@@ -133,6 +145,7 @@ class FileFlow(QObject):
             self.last_started.emit(dataset_id)
 
     def _on_upload_refused(self, turn: int, error: LorryError) -> None:
+        del self._starting[turn]
         if turn != self._turn:
             return
         if isinstance(error, SourceError):

@@ -53,6 +53,7 @@ class FormPage(QWidget):
         super().__init__()
         self._file: DatasetDraft | None = None
         self._is_name_own = False
+        self._is_starting = False
         self._build_fields(theme)
         self._build_footer(theme)
         self._pages = QStackedWidget()
@@ -121,7 +122,8 @@ class FormPage(QWidget):
         project = QHBoxLayout(target)
         project.setContentsMargins(0, 0, 0, 0)
         project.setSpacing(8)
-        project.addWidget(IconView(theme, "database", "text2", 16))
+        self._project_icon = IconView(theme, "database", "text2", 16)
+        project.addWidget(self._project_icon)
         project.addWidget(self._project, 1)
         last_row = QHBoxLayout()
         last_row.setSpacing(24)
@@ -134,7 +136,7 @@ class FormPage(QWidget):
         body.addWidget(self.name_field)
         body.addWidget(self.description_field, 1)
         body.addLayout(last_row)
-        page = QWidget()
+        self._fields = page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -158,9 +160,10 @@ class FormPage(QWidget):
         """Where the dataset goes, as shown."""
         return self._project.text
 
-    def set_project(self, project: str) -> None:
-        """Where the dataset goes."""
+    def set_project(self, project: str, *, is_local: bool = False) -> None:
+        """Where the dataset goes; `is_local`: to a server on this computer."""
         self._project.set_text(project)
+        self._project_icon.show_icon("monitor" if is_local else "database", "text2")
 
     def set_position(self, number: int, count: int) -> None:
         """Which of several chosen files this is, counted from 1."""
@@ -171,15 +174,18 @@ class FormPage(QWidget):
     def show_empty(self, problem: ErrorText | None = None) -> None:
         """No usable file: offer to drop or choose one, and say what was wrong with the last."""
         self._file = None
+        self._end_starting()
         self.problem_box.setVisible(problem is not None)
         if problem is not None:
             self.problem_box.show_verdict("error", problem.what, problem.meaning)
         self._pages.setCurrentIndex(0)
         self._set_reason("Choose another file." if problem else "Choose a file first.")
+        self.take_focus()
 
     def show_reading(self, file_name: str) -> None:
         """A file was chosen and is being looked at; what was typed stays."""
         self._file = None
+        self._end_starting()
         self._band.show_file(file_name, "Reading…")
         self._pages.setCurrentIndex(1)
         self._set_reason("Reading the file…")
@@ -193,18 +199,39 @@ class FormPage(QWidget):
             self.name_edit.setText(file.name)
             self.format_box.setCurrentIndex(self.format_box.findData(file.format))
         self._pages.setCurrentIndex(1)
-        self.name_edit.setFocus()
         self._check()
+        self.take_focus()
 
     def show_problem(self, problem: ErrorText) -> None:
         """The upload could not be started; said beside the button."""
+        self._end_starting()
         self._check()
+        self.take_focus()
         self._reason.set_tone("error")
         self._reason.setText(problem.sentence)
 
     def show_starting(self) -> None:
         """The draft was handed in; the answer comes in a moment."""
+        self._is_starting = True
+        self._fields.setEnabled(False)
+        self.skip_button.setEnabled(False)
         self._set_reason("Starting the upload…")
+        # With the field disabled the focus would go to Cancel, and a second Return with it.
+        self.setFocus()
+
+    def take_focus(self) -> None:
+        """Put the focus where the user goes on, and Return on the act that is next."""
+        self.main_button.setDefault(True)
+        if self._file is None:
+            self.drop_zone.choose_button.setFocus()
+        else:
+            self.name_edit.setFocus()
+            self.name_edit.selectAll()
+
+    def _end_starting(self) -> None:
+        self._is_starting = False
+        self._fields.setEnabled(True)
+        self.skip_button.setEnabled(True)
 
     def clear(self) -> None:
         """Forget what was typed, for the next file."""
@@ -249,7 +276,7 @@ class FormPage(QWidget):
     def _check(self) -> None:
         used = len(self.name_edit.text().strip())
         self.name_field.set_note(f"{used} of {NAME_MAX}", is_wrong=used > NAME_MAX)
-        if self._file is None:
+        if self._file is None or self._is_starting:
             return
         problems: dict[str, str] = {}
         try:

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from lorry.gui.shell.theme import Theme
 from lorry.gui.shell.themed import ThemedLabel
-from lorry.text.format import size
+from lorry.text.format import size_so_far
 
 _SWATCH = 10
 
@@ -57,17 +57,17 @@ class Legend(QWidget):
         row.addWidget(self._sent)
         row.addStretch(1)
         self.setMinimumHeight(16)
-        self.show_bytes(0, 0)
+        self.show_bytes(0, 0, 0)
 
     @property
     def words(self) -> list[str]:
         """What is named now."""
         return [entry.label.text() for entry in (self._stored, self._sent) if not entry.isHidden()]
 
-    def show_bytes(self, stored_bytes: int, sent_bytes: int) -> None:
-        """`sent_bytes` includes the stored ones."""
+    def show_bytes(self, size_bytes: int, stored_bytes: int, sent_bytes: int) -> None:
+        """`sent_bytes` includes the stored ones. Rounded as the figure above the bar, which both add up to."""
         waiting = max(0, sent_bytes - stored_bytes)
-        self._stored.label.setText(f"stored by the server, {size(stored_bytes)}")
-        self._sent.label.setText(f"sent, not yet confirmed, {size(waiting)}")
+        self._stored.label.setText(f"stored by the server, {size_so_far(stored_bytes, size_bytes)}")
+        self._sent.label.setText(f"sent, not yet confirmed, {size_so_far(waiting, size_bytes)}")
         self._stored.setVisible(stored_bytes > 0)
         self._sent.setVisible(waiting > 0)

@@ -1,6 +1,7 @@
 """The running page: steps, bytes, bar, speed, and one line for what is going on.
 
-Numbers come in ten times a second; the bar follows each time, the words once a second or when the step changes.
+Numbers come in ten times a second; the bar follows each time, the words once a second, when the step changes, and as
+often as the bar until the speed is known.
 """
 
 from __future__ import annotations
@@ -127,8 +128,11 @@ class ProgressPage(QWidget):
             self._is_cancelling = False
             self.cancel_button.setEnabled(True)
             self.cancel_button.setToolTip("")
-        kind = (transfer.dataset_id, transfer.state, transfer.phase, is_still)
-        if kind == self._shown and self._clock() - self._texts_at_s < _TEXT_EVERY_S:
+        is_stored = progress.stored_bytes >= progress.size_bytes
+        kind = (transfer.dataset_id, transfer.state, transfer.phase, is_still, is_stored)
+        # Before there is a rate the words keep up with the bar, or they would say nothing was sent.
+        is_settled = bool(progress.history_bps)
+        if kind == self._shown and is_settled and self._clock() - self._texts_at_s < _TEXT_EVERY_S:
             return
         self._shown, self._texts_at_s = kind, self._clock()
         self._show_texts(transfer, is_still)
@@ -141,11 +145,11 @@ class ProgressPage(QWidget):
         is_sending = transfer.phase is Phase.UPLOADING and not is_still
         self.bytes_label.setText(_bytes_words(transfer, is_still))
         left = remaining(progress.remaining_s) if is_sending else ""
-        has_rate = is_sending and progress.sent_bytes < progress.size_bytes
+        has_rate = is_sending and bool(progress.history_bps) and progress.sent_bytes < progress.size_bytes
         self.rate_label.setText(rate(progress.rate_bps) if has_rate else "")
         self.remaining_label.setText(left if has_rate else "")
         self._dot.setVisible(bool(left) and has_rate)
-        self.legend.show_bytes(progress.stored_bytes, 0 if is_still else progress.sent_bytes)
+        self.legend.show_bytes(progress.size_bytes, progress.stored_bytes, 0 if is_still else progress.sent_bytes)
         self.speed.show_history(progress.history_bps)
         self.bar.describe()
         words = transfer_detail(transfer)

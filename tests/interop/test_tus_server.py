@@ -232,13 +232,14 @@ def run_seeds(server: TusServer, seeds: range) -> Counter[str]:
     """All seeds, or the one named by TUS_SEED."""
     total: Counter[str] = Counter()
     named = os.environ.get("TUS_SEED")
-    for seed in [int(named)] if named else seeds:
+    chosen = [int(named)] if named else list(seeds)
+    for seed in chosen:
         try:
             total += one_seeded_upload(server, seed)
         except BaseException:
             print(f"seed {seed} failed; replay: TUS_SEED={seed} make test ARGS='-k faults_arrive_whole'")
             raise
-    print(f"{len(seeds)} uploads: {dict(total)}")
+    print(f"{len(chosen)} uploads: {dict(total)}")
     return total
 
 

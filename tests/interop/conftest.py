@@ -34,6 +34,11 @@ def workspace_server() -> Iterator[RunningServer]:
         server.stop()
 
 
+def deno_folder() -> Path:
+    """Where Deno keeps what it downloads."""
+    return Path(os.environ.get("DENO_DIR", str(ROOT / "build" / "deno")))
+
+
 @pytest.fixture(scope="session")
 def deno() -> str:
     """The Deno program: beside this Python (the `deno` package puts it there), else on the PATH."""
@@ -49,7 +54,7 @@ def run_script(deno: str) -> RunScript:
     """Run a script of this folder with arguments as JSON on stdin; returns the JSON of its last line."""
     environment = {
         **os.environ,
-        "DENO_DIR": os.environ.get("DENO_DIR", str(ROOT / "build" / "deno")),
+        "DENO_DIR": str(deno_folder()),
         "DENO_NO_UPDATE_CHECK": "1",
         "NO_COLOR": "1",
     }

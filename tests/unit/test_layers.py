@@ -19,7 +19,7 @@ SRC = Path(__file__).resolve().parents[2] / "src"
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "misc", "base"}
 
 WORDS = {f"lorry.core.{name}" for name in ("model", "events", "errors", "cancel", "progress", "config", "paths")}
-DECISIONS = {f"lorry.core.{name}" for name in ("plan", "retry", "source")}
+DECISIONS = {f"lorry.core.{name}" for name in ("plan", "retry", "source", "chunks", "checksum")}
 REMOTE, STORE, CHECKS = "lorry.core.remote", "lorry.core.store", "lorry.core.checks"
 WORK = {f"lorry.core.{name}" for name in ("client", "engine", "upload", "sync", "doctor")}
 FOR_FRONTS = {f"lorry.core.{name}" for name in ("client", "model", "events", "errors", "config", "paths")}

@@ -4,6 +4,7 @@
       NetworkError        no usable answer: refused, reset, timeout, TLS, DNS, a portal's page
       ServerError         the server is there but cannot serve now: 5xx, 429, 544
       ConflictError       somebody else is changing the same thing
+        OffsetConflictError the server holds another number of bytes: ask it, then go on from there
       AuthError           nobody is signed in, or the sign-in was refused
       RejectedError       the server understood and said no: 403, 404, 413, 415, 422
       SourceError         the file on this computer: missing, unreadable, empty, changed
@@ -36,12 +37,14 @@ class ErrorCode(StrEnum):
     SERVER_BROKEN = "server_broken"
     # ConflictError
     ALREADY_EXISTS = "already_exists"
+    OFFSET_CONFLICT = "offset_conflict"
     # AuthError
     NOT_SIGNED_IN = "not_signed_in"
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a code, not a password
     EMAIL_NOT_CONFIRMED = "email_not_confirmed"
     TOO_MANY_TRIES = "too_many_tries"
     SESSION_ENDED = "session_ended"
+    TICKET_EXPIRED = "ticket_expired"
     # RejectedError
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
@@ -50,6 +53,7 @@ class ErrorCode(StrEnum):
     INVALID_VALUE = "invalid_value"
     OBJECT_MISSING = "object_missing"
     OBJECT_DIFFERS = "object_differs"
+    UPLOAD_GONE = "upload_gone"
     FUNCTION_MISSING = "function_missing"
     PROJECT_NOT_PREPARED = "project_not_prepared"
     # SourceError
@@ -120,6 +124,11 @@ class ServerError(LorryError):
 
 class ConflictError(LorryError):
     is_final = True
+
+
+class OffsetConflictError(ConflictError):
+    retryable = True
+    is_final = False
 
 
 class AuthError(LorryError):

@@ -150,6 +150,10 @@ SENTENCES: dict[ErrorCode, Callable[[LorryError], _Words]] = {
     ErrorCode.ALREADY_EXISTS: _server(
         "Something with this name is already in the project.", "Nothing was replaced.", ErrorAction.RETRY
     ),
+    ErrorCode.OFFSET_CONFLICT: _server(
+        "The server has another part of the file than expected.",
+        "Nothing is lost: the upload goes on from what the server has.",
+    ),
     ErrorCode.NOT_SIGNED_IN: _fixed(
         "You are not signed in.", "Sign in to see and upload datasets.", ErrorAction.SIGN_IN
     ),
@@ -164,6 +168,9 @@ SENTENCES: dict[ErrorCode, Callable[[LorryError], _Words]] = {
     ),
     ErrorCode.SESSION_ENDED: _fixed(
         "Please sign in again.", "The session has ended. Your uploads are kept.", ErrorAction.SIGN_IN
+    ),
+    ErrorCode.TICKET_EXPIRED: _server(
+        "The permission to send this file has run out.", "Lorry asks for a new one when you try again."
     ),
     ErrorCode.FORBIDDEN: _fixed(
         "You may not upload to this project.", "Ask its owner for access.", ErrorAction.COPY_DETAILS
@@ -181,6 +188,11 @@ SENTENCES: dict[ErrorCode, Callable[[LorryError], _Words]] = {
     ),
     ErrorCode.OBJECT_DIFFERS: _fixed(
         "The stored file differs from yours.", "It was not accepted; upload it again.", ErrorAction.RETRY
+    ),
+    ErrorCode.UPLOAD_GONE: _fixed(
+        "The server has dropped the unfinished upload.",
+        "The part that was sent is gone; the file has to be sent again from its start.",
+        ErrorAction.RETRY,
     ),
     ErrorCode.FUNCTION_MISSING: _fixed(
         "The project cannot validate datasets yet.",

@@ -5,6 +5,7 @@ Each service speaks its own dialect (seen on the real services):
 - `/auth/v1/*` has `{"code", "message"}`, older servers `{"error_code", "msg"}` or `{"error", "error_description"}`;
 - `/rest/v1/*` has `{"code", "message", "details", "hint"}` with an SQLSTATE or PGRST code;
 - a page of HTML is a proxy, a captive portal or the wrong address, never the project.
+The plain text of resumable uploads is read in `tus_answers.py`, with the same words.
 """
 
 from __future__ import annotations
@@ -109,20 +110,20 @@ def error_from_transport(error: httpx.HTTPError, host: str = "") -> NetworkError
 
 def error_from_answer(response: httpx.Response) -> LorryError | None:
     """The error a complete answer stands for, or None when it is a success we can use."""
-    body = _json_object(response)
+    body = json_object(response)
     if response.is_success:
         # Only these two may be empty. An empty list is `[]`: taken for one, an empty page of a portal would say that
         # nothing is there.
         is_silent = not response.content and response.status_code in (201, 204)
-        return None if is_silent or _parse(response) is not _NOT_JSON else _not_the_server(response)
+        return None if is_silent or _parse(response) is not _NOT_JSON else not_the_server(response)
     if response.is_redirect or response.is_informational:
-        return _not_the_server(response)
+        return not_the_server(response)
     path = response.request.url.path
     status, code, message = _explain(path, response.status_code, body)
     detail = f"HTTP {response.status_code} {code or status}: {message}"[:500]
-    retry_after_s = _retry_after(response)
+    retry_after_s = retry_after_of(response)
     if body is None and status < 500 and status not in (413, 429):
-        return _not_the_server(response)
+        return not_the_server(response)
     if path.startswith("/auth/v1/"):
         return _auth_error(status, code, detail, retry_after_s)
     if path.startswith("/rest/v1/"):
@@ -143,7 +144,7 @@ def is_expired_token(response: httpx.Response) -> bool:
     """True when the server refused the access token itself, so that a fresh one may help."""
     path = response.request.url.path
     if path.startswith("/storage/v1/") and response.status_code == 400:
-        status, _code, message = _explain(path, 400, _json_object(response))
+        status, _code, message = _explain(path, 400, json_object(response))
         lowered = message.lower()
         return status in (401, 403) and ("exp" in lowered.split('"') or "jwt" in lowered or "jws" in lowered)
     return response.status_code == 401
@@ -191,7 +192,8 @@ def _auth_error(status: int, code: str, detail: str, retry_after_s: float | None
     return ProtocolError(ErrorCode.UNEXPECTED_ANSWER, detail)
 
 
-def _not_the_server(response: httpx.Response) -> NetworkError:
+def not_the_server(response: httpx.Response) -> NetworkError:
+    """The error of an answer that the project cannot have given."""
     kind = response.headers.get("content-type", "no type")
     return NetworkError(
         ErrorCode.NOT_THE_SERVER,
@@ -214,12 +216,14 @@ def _parse(response: httpx.Response) -> Any:
         return _NOT_JSON
 
 
-def _json_object(response: httpx.Response) -> dict[str, Any] | None:
+def json_object(response: httpx.Response) -> dict[str, Any] | None:
+    """The body as a JSON object, or None when it is anything else."""
     body = _parse(response)
     return body if isinstance(body, dict) else None
 
 
-def _retry_after(response: httpx.Response) -> float | None:
+def retry_after_of(response: httpx.Response) -> float | None:
+    """Seconds the answer asks to wait, within the bounds above, or None."""
     text = response.headers.get("retry-after", "").strip()
     if not text:
         return None

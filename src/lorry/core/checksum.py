@@ -1,0 +1,113 @@
+"""SHA-256 of a file and of its 32 MiB slices, made while the bytes pass on their way to the server.
+
+Runs on a transfer thread. Reading is left to the caller; the result is what the `checksums` column of a row takes and
+what the validation compares the stored object with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+
+from lorry.core.cancel import CancelToken
+from lorry.core.errors import ErrorCode, SourceError
+
+#: The database accepts no other size.
+SLICE_BYTES = 32 * 1024 * 1024
+
+
+class FileHasher:
+    """Hashes a file of `size_bytes` from its start, each byte once, however often a piece of it is sent."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self._size = size_bytes
+        self._position = 0
+        self._whole = hashlib.sha256()
+        #: Within the first slice this is the hash of the whole, so that small files are hashed only once.
+        self._slice = self._whole
+        self._slices: list[str] = []
+
+    @property
+    def position_bytes(self) -> int:
+        """How much of the file has been hashed."""
+        return self._position
+
+    @property
+    def slices(self) -> tuple[str, ...]:
+        """Hex digests of the slices that are complete."""
+        return tuple(self._slices)
+
+    @property
+    def prefix_sha256(self) -> str:
+        """Hex digest of the first `position_bytes`; noted with an offset it proves later that they are the same."""
+        return self._whole.copy().hexdigest()
+
+    def add(self, block: bytes, at_bytes: int) -> None:
+        """Hash a block that starts at `at_bytes` of the file; what was hashed before is passed over.
+
+        Raises:
+            ValueError: bytes in between were never seen, or the block reaches beyond the file.
+        """
+        if at_bytes > self._position or at_bytes + len(block) > self._size:
+            raise ValueError(f"{len(block)} bytes at {at_bytes}, but {self._position} of {self._size} are known")
+        view = memoryview(block)[self._position - at_bytes :]
+        while view:
+            part = view[: SLICE_BYTES - self._position % SLICE_BYTES]
+            self._whole.update(part)
+            if self._slice is not self._whole:
+                self._slice.update(part)
+            self._position += len(part)
+            view = view[len(part) :]
+            if self._position % SLICE_BYTES == 0 or self._position == self._size:
+                self._slices.append(self._slice.hexdigest())
+                self._slice = hashlib.sha256()
+
+    def passing(self, blocks: Iterable[bytes], at_bytes: int) -> Iterator[bytes]:
+        """The blocks as they come, the first of them at `at_bytes`, each hashed before it is given on."""
+        for block in blocks:
+            self.add(block, at_bytes)
+            at_bytes += len(block)
+            yield block
+
+    def prime(
+        self,
+        blocks: Iterable[bytes],
+        token: CancelToken,
+        known_slices: Sequence[str] = (),
+        known_prefix_sha256: str = "",
+    ) -> None:
+        """Hash the part of the file that the server already has, read again from its start.
+
+        Args:
+            blocks: the file from `position_bytes` on, as far as it was sent.
+            token: checked before each block.
+            known_slices: digests noted when the part was sent, in their order.
+            known_prefix_sha256: digest noted for exactly the bytes that `blocks` brings the hash to.
+
+        Raises:
+            SourceError: FILE_CHANGED, a digest differs; the bytes sent are not those of this file any more.
+            Cancelled: the token was set.
+        """
+        for block in blocks:
+            token.check()
+            self.add(block, self._position)
+            both = min(len(known_slices), len(self._slices))
+            if list(known_slices[:both]) != self._slices[:both]:
+                raise SourceError(ErrorCode.FILE_CHANGED, "a slice that was sent has another checksum now")
+        if known_prefix_sha256 and known_prefix_sha256 != self.prefix_sha256:
+            raise SourceError(ErrorCode.FILE_CHANGED, "the part that was sent has another checksum now")
+
+    def checksums(self) -> dict[str, object]:
+        """The row's `checksums`: algorithm, whole, slice_size, slices.
+
+        Raises:
+            ValueError: the file has not passed to its end.
+        """
+        if self._position != self._size:
+            raise ValueError(f"only {self._position} of {self._size} bytes were hashed")
+        return {
+            "algorithm": "sha256",
+            "whole": self._whole.hexdigest(),
+            "slice_size": SLICE_BYTES,
+            "slices": list(self._slices),
+        }

@@ -35,9 +35,7 @@ def test_every_code_has_plain_sentences(code: ErrorCode, context: dict[str, str 
     for sentence in (text.what, text.meaning):
         assert sentence[0].isupper() or sentence[0].isdigit()
         assert sentence.endswith(".") or sentence.endswith("server.log")
-        assert (
-            "  " not in sentence and ".." not in sentence and "{" not in sentence and "None" not in sentence
-        )
+        assert "  " not in sentence and ".." not in sentence and "{" not in sentence and "None" not in sentence
     lowered = text.sentence.lower()
     assert "successfully" not in lowered and "oops" not in lowered and "email" not in lowered
     assert "!" not in text.sentence
@@ -46,9 +44,7 @@ def test_every_code_has_plain_sentences(code: ErrorCode, context: dict[str, str 
     assert bool(text.action) == (text.action_id is not ErrorAction.NONE)
 
 
-@pytest.mark.parametrize(
-    "code", [c for c in ErrorCode if c.name.startswith("FILE_") and c != "file_too_large"]
-)
+@pytest.mark.parametrize("code", [c for c in ErrorCode if c.name.startswith("FILE_") and c != "file_too_large"])
 def test_file_errors_name_the_file_with_nothing_hidden(code: ErrorCode) -> None:
     error = SourceError(code, context={"file_name": "a\u202elnosj.exe", "path": "/folder/a"})
     assert "a‹U+202E›lnosj.exe" in describe(error).what
@@ -58,13 +54,8 @@ def test_sizes_that_read_the_same_are_written_out() -> None:
     error = SourceError(
         ErrorCode.FILE_TOO_LARGE, context={"size_bytes": MAX_FILE_BYTES + 1, "limit_bytes": MAX_FILE_BYTES}
     )
-    assert (
-        describe(error).sentence
-        == "Too large: 524,288,001 bytes. The project accepts 524,288,000 bytes a file."
-    )
-    error = SourceError(
-        ErrorCode.FILE_TOO_LARGE, context={"size_bytes": 612_000_000, "limit_bytes": MAX_FILE_BYTES}
-    )
+    assert describe(error).sentence == "Too large: 524,288,001 bytes. The project accepts 524,288,000 bytes a file."
+    error = SourceError(ErrorCode.FILE_TOO_LARGE, context={"size_bytes": 612_000_000, "limit_bytes": MAX_FILE_BYTES})
     assert describe(error).sentence == "Too large: 612.0 MB. The project accepts 524.3 MB a file."
 
 
@@ -107,9 +98,7 @@ def test_details_carry_what_the_sentence_leaves_out() -> None:
         ({"format": "v5"}, "format", "Choose one of the formats."),
     ],
 )  # fmt: skip
-def test_draft_errors_have_one_sentence_per_field(
-    changes: dict[str, object], field: str, expected: str
-) -> None:
+def test_draft_errors_have_one_sentence_per_field(changes: dict[str, object], field: str, expected: str) -> None:
     good: dict[str, object] = {
         "name": "Couples",
         "file_name": "c.jsonl",

@@ -18,6 +18,7 @@ import pytest
 from tests.bench.measure import run
 from tests.interop.conftest import deno, deno_folder  # noqa: F401 - deno is a fixture
 from tests.support.datasets import make_dataset
+from tests.support.deno import deno_environment
 from tests.support.tus_server import TusServer
 
 SIZE_BYTES = 500_000_000
@@ -36,7 +37,7 @@ def test_resumable_upload_against_tus_js_client(server: TusServer, tmp_path: Pat
     file = tmp_path / "pairs.jsonl"
     make_dataset("pair_lines", SIZE_BYTES, file)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    environment = {"DENO_DIR": str(deno_folder()), "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"}
+    environment = deno_environment(deno_folder())
     ours = [sys.executable, "-m", "tests.bench.tus_client", server.url, "/files", str(file)]
     commands = {
         "ours": ours,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.deno import deno_environment
 from tests.support.workspace import RunningServer, short_folder
 
 SCRIPTS = Path(__file__).resolve().parent
@@ -52,12 +53,7 @@ def deno() -> str:
 @pytest.fixture(scope="session")
 def run_script(deno: str) -> RunScript:
     """Run a script of this folder with arguments as JSON on stdin; returns the JSON of its last line."""
-    environment = {
-        **os.environ,
-        "DENO_DIR": str(deno_folder()),
-        "DENO_NO_UPDATE_CHECK": "1",
-        "NO_COLOR": "1",
-    }
+    environment = deno_environment(deno_folder())
 
     def run(name: str, **arguments: Any) -> dict[str, Any]:
         ended = subprocess.run(

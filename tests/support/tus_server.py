@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from typing import IO, Self
 from uuid import uuid4
 
 import httpx
+from tests.support.deno import deno_environment
 
 from lorry.core.cancel import CancelToken
 from lorry.core.checksum import FileHasher
@@ -54,12 +54,14 @@ class TusServer:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "DENO_DIR": str(deno_folder), "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"},
+            env=deno_environment(deno_folder),
         )
         self._pipe(self._process.stdin).write(json.dumps({"directory": str(folder), "storage": storage}) + "\n")
         self._pipe(self._process.stdin).flush()
         line = self._pipe(self._process.stdout).readline()
-        assert line, "the tus server did not start"
+        if not line:
+            with self._process:
+                raise AssertionError("the tus server did not start")
         self.port = int(json.loads(line)["port"])
 
     @staticmethod

@@ -20,9 +20,10 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
 from lorry.app import open_client
-from lorry.core.model import DatasetStatus, Phase, TransferState
+from lorry.core.model import DatasetStatus
 from lorry.core.paths import Paths, resource_dir
 from lorry.core.store.settings import Settings
+from lorry.core.transfers import Phase, TransferState
 from lorry.gui.shell.inbox import Inbox
 from lorry.gui.shell.main_window import MainWindow
 from lorry.gui.shell.open import application

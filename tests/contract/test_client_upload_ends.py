@@ -24,7 +24,8 @@ from tests.support.workspace import BUCKET, RunningServer, User, wait_until
 from lorry.core.client import Client
 from lorry.core.errors import ErrorCode, RejectedError, SourceError
 from lorry.core.events import TransferChanged, TransferRemoved
-from lorry.core.model import DatasetStatus, TransferState
+from lorry.core.model import DatasetStatus
+from lorry.core.transfers import TransferState
 
 MIB = 1024 * 1024
 PUT = r"/object/upload/sign/.*token="

@@ -32,8 +32,9 @@ from lorry.core.cancel import CancelToken
 from lorry.core.client import Client
 from lorry.core.errors import ConflictError, ErrorCode
 from lorry.core.events import DatasetChanged, Event, TransferChanged
-from lorry.core.model import DatasetDraft, DatasetStatus, Phase, TransferState
+from lorry.core.model import DatasetDraft, DatasetStatus
 from lorry.core.source import BLOCK_BYTES, SourceFile
+from lorry.core.transfers import Phase, TransferState
 
 MIB = 1024 * 1024
 PUT = r"/object/upload/sign/.*token="

@@ -20,9 +20,10 @@ from lorry.core.cancel import CancelToken
 from lorry.core.client import Client
 from lorry.core.errors import Cancelled, CancelReason, ErrorCode, NetworkError, RejectedError, ServerError
 from lorry.core.events import TransferChanged
-from lorry.core.model import DatasetStatus, Phase, Transfer, TransferState
+from lorry.core.model import DatasetStatus
 from lorry.core.retry import MAX_ATTEMPTS
 from lorry.core.source import SourceFile
+from lorry.core.transfers import Phase, Transfer, TransferState
 
 MIB = 1024 * 1024
 #: A cancel has to take effect within 300 ms; the machine may be busy with other tests.

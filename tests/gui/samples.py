@@ -8,16 +8,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from lorry.core.errors import LorryError
-from lorry.core.model import (
-    Dataset,
-    DatasetDraft,
-    DatasetPage,
-    DatasetQuery,
-    Phase,
-    Progress,
-    Transfer,
-    TransferState,
-)
+from lorry.core.model import Dataset, DatasetDraft, DatasetPage, DatasetQuery
+from lorry.core.transfers import Phase, Progress, Transfer, TransferState
 
 USER = UUID("00000000-0000-4000-8000-000000000001")
 NOON = datetime(2026, 3, 9, 12, 0, tzinfo=UTC)

@@ -17,8 +17,9 @@ from tests.support.client import open_core, rows, wait_for_end
 from tests.support.workspace import RunningServer, User, short_folder
 
 from lorry.core.client import Client
-from lorry.core.model import DatasetStatus, TransferState
+from lorry.core.model import DatasetStatus
 from lorry.core.store.settings import Settings
+from lorry.core.transfers import TransferState
 from lorry.gui.account.sign_in import SignInDialog
 from lorry.gui.datasets.edit_dialog import EditDialog
 from lorry.gui.datasets.empty_state import EmptyCase

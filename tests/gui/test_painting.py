@@ -13,8 +13,8 @@ from pytestqt.qtbot import QtBot
 from tests.gui.samples import MARKUP_NAME, dataset, page, transfer
 
 from lorry.core.errors import ErrorCode, SourceError
-from lorry.core.model import Phase, TransferState
 from lorry.core.paths import resource_dir
+from lorry.core.transfers import Phase, TransferState
 from lorry.gui.datasets.badges import Badge
 from lorry.gui.datasets.delegates import PAD, ROW_HEIGHT, STRIP, badge_width, paint_badge
 from lorry.gui.datasets.rows import Column

@@ -12,7 +12,8 @@ from pytestqt.qtbot import QtBot
 from tests.gui.samples import BIDI_NAME, MARKUP_NAME, dataset, page, transfer
 
 from lorry.core.errors import ErrorCode, SourceError
-from lorry.core.model import DatasetFormat, DatasetQuery, DatasetStatus, Phase, TransferState
+from lorry.core.model import DatasetFormat, DatasetQuery, DatasetStatus
+from lorry.core.transfers import Phase, TransferState
 from lorry.gui.datasets.rows import Column
 from lorry.gui.datasets.table_model import DatasetTableModel, Role, spans
 

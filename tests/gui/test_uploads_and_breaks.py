@@ -13,7 +13,7 @@ from tests.support.fault_server import FaultServer, Throttle
 from tests.support.workspace import RunningServer, User, wait_until
 
 from lorry.core.errors import NetworkError
-from lorry.core.model import TransferState
+from lorry.core.transfers import TransferState
 
 PUT_FILE = r"/object/upload/sign/"
 LONG_MS = 30_000

@@ -26,7 +26,6 @@ from tests.support.workspace import BUCKET, RunningServer, User, wait_until
 from lorry.app import open_client
 from lorry.core.client import Client
 from lorry.core.config import ServerConfig
-from lorry.core.model import Transfer, TransferState
 from lorry.core.paths import Paths
 from lorry.core.remote.credentials import MemoryOnly
 from lorry.core.remote.datasets import DatasetsApi
@@ -35,6 +34,7 @@ from lorry.core.remote.http import ApiClient
 from lorry.core.remote.objects import ObjectsApi
 from lorry.core.remote.put import SignedPut
 from lorry.core.remote.session import SessionKeeper
+from lorry.core.transfers import Transfer, TransferState
 from lorry.core.upload import Remote
 
 #: There is no TLS here, and loading certificates for each client takes longer than most tests.

@@ -11,7 +11,8 @@ from tests.support.datasets import make_dataset
 from tests.support.workspace import User, wait_until
 
 from lorry.core.client import Client
-from lorry.core.model import Dataset, DatasetStatus, Phase
+from lorry.core.model import Dataset, DatasetStatus
+from lorry.core.transfers import Phase
 
 MIB = 1024 * 1024
 

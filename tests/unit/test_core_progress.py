@@ -9,8 +9,8 @@ import pytest
 
 from lorry.core.cancel import CancelToken
 from lorry.core.errors import Cancelled, CancelReason
-from lorry.core.model import HISTORY_S, Progress
 from lorry.core.progress import SETTLE_S, STALL_S, Meter
+from lorry.core.transfers import HISTORY_S, Progress
 
 MB = 1_000_000
 

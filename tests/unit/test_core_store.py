@@ -17,9 +17,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from lorry.core.errors import ErrorCode, StoreError
-from lorry.core.model import DatasetDraft, DatasetFormat, FileStamp, UploadJob
+from lorry.core.model import DatasetDraft, DatasetFormat
 from lorry.core.store.journal import Journal
 from lorry.core.store.settings import Settings
+from lorry.core.transfers import FileStamp, UploadJob
 
 PROJECT, USER = "https://project.example.org", uuid4()
 

@@ -18,11 +18,13 @@ import pytest
 SRC = Path(__file__).resolve().parents[2] / "src"
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "misc", "base"}
 
-WORDS = {f"lorry.core.{name}" for name in ("model", "events", "errors", "cancel", "progress", "config", "paths")}
+WORDS = {
+    f"lorry.core.{name}" for name in ("model", "transfers", "events", "errors", "cancel", "progress", "config", "paths")
+}
 DECISIONS = {f"lorry.core.{name}" for name in ("plan", "retry", "source", "chunks", "checksum")}
 REMOTE, STORE, CHECKS = "lorry.core.remote", "lorry.core.store", "lorry.core.checks"
 WORK = {f"lorry.core.{name}" for name in ("client", "engine", "upload", "sync", "doctor")}
-FOR_FRONTS = {f"lorry.core.{name}" for name in ("client", "model", "events", "errors", "config", "paths")}
+FOR_FRONTS = {f"lorry.core.{name}" for name in ("client", "model", "transfers", "events", "errors", "config", "paths")}
 
 # Packages from outside that a part may use besides the standard library.
 SERVER_PACKAGES = {"starlette", "uvicorn", "httptools", "uvloop", "psycopg", "psycopg_pool", "jwt"} | {
@@ -46,7 +48,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "lorry.__main__": ({"lorry.app"}, set()),
     "lorry.cli": ({*FOR_FRONTS, CHECKS, "lorry.text", "lorry.local_server"}, {"pydantic"}),
     "lorry.gui": ({*FOR_FRONTS, CHECKS, "lorry.text"}, {"PySide6", "shiboken6", "pydantic"}),
-    "lorry.text": ({"lorry.core.model", "lorry.core.events", "lorry.core.errors"}, {"pydantic"}),
+    "lorry.text": ({f"lorry.core.{name}" for name in ("model", "transfers", "events", "errors")}, {"pydantic"}),
     "lorry.local_server": (
         {CHECKS, *(f"lorry.core.{name}" for name in ("model", "events", "errors", "config", "paths"))},
         SERVER_PACKAGES,

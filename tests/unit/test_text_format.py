@@ -13,15 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lorry.core.errors import ErrorCode, NetworkError, ServerError
-from lorry.core.model import (
-    Dataset,
-    DatasetDraft,
-    DatasetStatus,
-    Phase,
-    Progress,
-    Transfer,
-    TransferState,
-)
+from lorry.core.model import Dataset, DatasetDraft, DatasetStatus
+from lorry.core.transfers import Phase, Progress, Transfer, TransferState
 from lorry.text import format as words
 
 NOW = datetime(2026, 3, 9, 12, 0).astimezone()

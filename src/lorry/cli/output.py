@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from lorry.core.errors import LorryError
-from lorry.core.model import Dataset, DatasetPage, Phase, Transfer, TransferState
+from lorry.core.model import Dataset, DatasetPage
+from lorry.core.transfers import Phase, Transfer, TransferState
 from lorry.text import format as fmt
 from lorry.text.error_text import describe
 

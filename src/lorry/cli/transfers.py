@@ -14,7 +14,8 @@ from lorry.cli.output import ProgressLine, error_details, error_sentence
 from lorry.core.client import Client
 from lorry.core.errors import LorryError
 from lorry.core.events import DatasetChanged, DatasetGone, TransferChanged, TransferRemoved
-from lorry.core.model import Dataset, DatasetDraft, DatasetStatus, Transfer, TransferState
+from lorry.core.model import Dataset, DatasetDraft, DatasetStatus
+from lorry.core.transfers import Transfer, TransferState
 from lorry.text import format as fmt
 from lorry.text.error_text import describe_draft_errors
 

@@ -18,20 +18,12 @@ from lorry.core.doctor import Check, Doctor
 from lorry.core.engine import Engine
 from lorry.core.errors import AuthError, CancelReason, ErrorCode, LorryError, during
 from lorry.core.events import AccountChanged, DatasetChanged, DatasetsStale, Event
-from lorry.core.model import (
-    Account,
-    Dataset,
-    DatasetDraft,
-    DatasetPage,
-    DatasetQuery,
-    Transfer,
-    UploadJob,
-    UploadTicket,
-)
+from lorry.core.model import Account, Dataset, DatasetDraft, DatasetPage, DatasetQuery, UploadTicket
 from lorry.core.remote.objects import storage_path
 from lorry.core.remote.session import SessionKeeper
 from lorry.core.source import SourceFile, suggested_name
 from lorry.core.sync import DatasetList, ValidationWatch
+from lorry.core.transfers import Transfer, UploadJob
 from lorry.core.upload import Journal, Remote, create_dataset
 
 

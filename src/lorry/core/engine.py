@@ -19,9 +19,10 @@ from uuid import UUID
 from lorry.core.cancel import CancelToken
 from lorry.core.errors import AuthError, Cancelled, CancelReason, ErrorCode, LorryError
 from lorry.core.events import Event, TransferChanged, TransferRemoved
-from lorry.core.model import Dataset, Phase, Transfer, TransferState, UploadJob
+from lorry.core.model import Dataset
 from lorry.core.progress import Meter
 from lorry.core.retry import delay_before_retry
+from lorry.core.transfers import Phase, Transfer, TransferState, UploadJob
 from lorry.core.upload import Journal, Remote, Upload, take_back
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from lorry.core.errors import LorryError
-from lorry.core.model import Account, Dataset, Transfer
+from lorry.core.model import Account, Dataset
+from lorry.core.transfers import Transfer
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The words of the domain: datasets, drafts, tickets, transfers, progress. No behaviour beyond their own consistency.
+"""The words of the domain: datasets, drafts, findings, tickets. No behaviour beyond their own consistency.
 
 Everything that comes from a server is validated here (pydantic, unknown fields ignored); everything that is handed to
 a front end is frozen.
@@ -11,13 +11,10 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
-
-from lorry.core.errors import LorryError
 
 BUCKET = "lora-datasets"
 #: The bucket's limit: 500 MiB.
@@ -25,8 +22,6 @@ MAX_FILE_BYTES = 524_288_000
 NAME_MIN, NAME_MAX = 2, 200
 FILE_SUFFIXES = (".jsonl", ".json")
 DEFAULT_PAGE_SIZE = 25
-#: A transfer's speed is kept for this long (s), one value a second.
-HISTORY_S = 60
 
 
 class DatasetStatus(StrEnum):
@@ -193,88 +188,3 @@ class Account:
     project: str
     is_local: bool = False
     is_remembered: bool = True
-
-
-class TransferState(StrEnum):
-    """Where an upload stands on this machine."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    FAILED = "failed"
-    DONE = "done"
-
-
-class Phase(StrEnum):
-    """What a running upload is doing, in this order."""
-
-    CHECKING = "checking"
-    UPLOADING = "uploading"
-    FINISHING = "finishing"
-    VERIFYING = "verifying"
-    VALIDATING = "validating"
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Byte counters of a transfer. `history_bps` holds up to HISTORY_S one-second rates, oldest first."""
-
-    size_bytes: int
-    sent_bytes: int = 0
-    stored_bytes: int = 0
-    rate_bps: float = 0.0
-    remaining_s: float | None = None
-    history_bps: tuple[float, ...] = ()
-
-    @property
-    def percent(self) -> int:
-        """Whole percent sent, rounded down and at most 99: only a confirmed upload is complete."""
-        return min(99, self.sent_bytes * 100 // self.size_bytes) if self.size_bytes else 0
-
-
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    """One upload as a front end sees it. Its identity is the dataset's id, made before the first request."""
-
-    dataset_id: UUID
-    path: Path
-    draft: DatasetDraft
-    state: TransferState
-    phase: Phase
-    progress: Progress
-    storage_path: str = ""
-    error: LorryError | None = None
-    retry_in_s: float | None = None
-    dataset: Dataset | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FileStamp:
-    """What makes a file the same file: device, inode, size in bytes and modification time in ns."""
-
-    device: int
-    inode: int
-    size_bytes: int
-    mtime_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class UploadJob:
-    """The facts of one upload that outlive a crash. Every id in it was made before the first request.
-
-    Attributes:
-        project: origin of the server the upload belongs to.
-        row_seen: the row has been on the server; if it is missing now, somebody removed it.
-        cancelling: the user gave the upload up; what is left of it on the server has to go.
-        last_error: code of the failure that stopped it, "" while it may go on by itself.
-    """
-
-    dataset_id: UUID
-    project: str
-    user_id: UUID
-    path: Path
-    draft: DatasetDraft
-    stamp: FileStamp
-    storage_path: str
-    row_seen: bool = False
-    cancelling: bool = False
-    last_error: str = ""

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from lorry.core.model import HISTORY_S, Progress
+from lorry.core.transfers import HISTORY_S, Progress
 
 #: The rate is smoothed with this time constant (s), so that one slow second does not shake the estimate.
 SMOOTHING_S = 20.0

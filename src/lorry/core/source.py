@@ -16,7 +16,8 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from lorry.core.errors import ErrorCode, SourceError
-from lorry.core.model import FILE_SUFFIXES, MAX_FILE_BYTES, FileStamp
+from lorry.core.model import FILE_SUFFIXES, MAX_FILE_BYTES
+from lorry.core.transfers import FileStamp
 
 #: Bytes read and sent at a time. 64 KiB blocks were measured to cost a third of the throughput of 1 MiB ones.
 BLOCK_BYTES = 1024 * 1024

@@ -22,7 +22,7 @@ from lorry.core.errors import (
     SourceError,
     during,
 )
-from lorry.core.model import Dataset, DatasetDraft, DatasetStatus, Phase, UploadJob, UploadTicket
+from lorry.core.model import Dataset, DatasetDraft, DatasetStatus, UploadTicket
 from lorry.core.plan import Observations, Step, plan
 from lorry.core.progress import Meter
 from lorry.core.remote.datasets import DatasetsApi
@@ -30,6 +30,7 @@ from lorry.core.remote.functions import FunctionsApi
 from lorry.core.remote.objects import ObjectsApi
 from lorry.core.remote.put import SignedPut
 from lorry.core.source import SourceFile
+from lorry.core.transfers import Phase, UploadJob
 
 #: Steps one run may take before it is a bug or a server that contradicts itself.
 _MAX_STEPS = 20

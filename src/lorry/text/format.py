@@ -11,7 +11,8 @@ import unicodedata
 from datetime import datetime, timedelta
 
 from lorry.core.errors import NetworkError
-from lorry.core.model import Dataset, DatasetFormat, DatasetStatus, Phase, Transfer, TransferState
+from lorry.core.model import Dataset, DatasetFormat, DatasetStatus
+from lorry.core.transfers import Phase, Transfer, TransferState
 
 MISSING = "–"
 

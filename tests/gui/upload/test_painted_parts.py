@@ -8,7 +8,7 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from lorry.core.model import Phase
+from lorry.core.transfers import Phase
 from lorry.gui.shell.theme import Scheme, Theme
 from lorry.gui.upload.phase_strip import PhaseStrip
 from lorry.gui.upload.speed_line import SpeedLine, axis_top

@@ -19,7 +19,8 @@ from tests.support.fault_server import Answer, FaultServer, Throttle, busy
 from tests.support.workspace import User
 
 from lorry.core.client import Client
-from lorry.core.model import MAX_FILE_BYTES, Phase, Progress
+from lorry.core.model import MAX_FILE_BYTES
+from lorry.core.transfers import Phase, Progress
 from lorry.gui.shell.inbox import Inbox
 from lorry.gui.shell.theme import Theme
 from lorry.gui.upload.dialog import UploadDialog

@@ -15,9 +15,10 @@ from uuid import UUID
 
 from filelock import FileLock, Timeout
 
-from lorry.core.model import DatasetDraft, FileStamp, UploadJob
+from lorry.core.model import DatasetDraft
 from lorry.core.paths import private_dir
 from lorry.core.store.db import open_database, translated
+from lorry.core.transfers import FileStamp, UploadJob
 
 _MIGRATIONS = (
     """

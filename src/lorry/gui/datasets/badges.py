@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lorry.core.model import Dataset, DatasetStatus, Phase, Transfer, TransferState
+from lorry.core.model import Dataset, DatasetStatus
+from lorry.core.transfers import Phase, Transfer, TransferState
 from lorry.text.format import status_word, transfer_word
 
 

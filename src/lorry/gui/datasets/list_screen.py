@@ -13,7 +13,8 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QWidget
 
 from lorry.core.errors import AuthError, LorryError, NetworkError
-from lorry.core.model import DEFAULT_PAGE_SIZE, DatasetPage, Transfer
+from lorry.core.model import DEFAULT_PAGE_SIZE, DatasetPage
+from lorry.core.transfers import Transfer
 from lorry.gui.datasets.empty_state import EmptyCase
 from lorry.gui.datasets.filters import Filters
 from lorry.gui.datasets.list_pane import LOADING_AFTER_MS, ListPane

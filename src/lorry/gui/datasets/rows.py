@@ -10,7 +10,8 @@ from datetime import datetime
 from enum import IntEnum
 from uuid import UUID
 
-from lorry.core.model import Dataset, Transfer
+from lorry.core.model import Dataset
+from lorry.core.transfers import Transfer
 from lorry.gui.datasets.badges import Badge, badge_for, is_local
 from lorry.text.format import MISSING, count, date, format_short, full_date, plural, safe_name, size
 

@@ -15,7 +15,8 @@ from uuid import UUID
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from lorry.core.model import Dataset, DatasetPage, DatasetQuery, DatasetStatus, Transfer
+from lorry.core.model import Dataset, DatasetPage, DatasetQuery, DatasetStatus
+from lorry.core.transfers import Transfer
 from lorry.gui.datasets.badges import is_local
 from lorry.gui.datasets.rows import HEADERS, NUMBER_COLUMNS, Column, Row
 from lorry.gui.shell.safe_label import plain_tooltip

@@ -27,7 +27,7 @@ from lorry.core.events import (
     TransferChanged,
     TransferRemoved,
 )
-from lorry.core.model import Phase, Transfer, TransferState
+from lorry.core.transfers import Phase, Transfer, TransferState
 
 if TYPE_CHECKING:
     from lorry.core.client import Client

@@ -5,7 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QGuiApplication
 
-from lorry.core.model import DatasetStatus, TransferState
+from lorry.core.model import DatasetStatus
+from lorry.core.transfers import TransferState
 from lorry.gui.datasets.edits import DatasetEdits
 from lorry.gui.datasets.rows import Column, Row
 from lorry.gui.datasets.table_view import DatasetTableView

@@ -13,7 +13,8 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from lorry.core.errors import NetworkError
-from lorry.core.model import Dataset, DatasetStatus, Transfer, TransferState
+from lorry.core.model import Dataset, DatasetStatus
+from lorry.core.transfers import Transfer, TransferState
 from lorry.gui.shell.inbox import Inbox
 from lorry.gui.shell.notice_bar import Notice, NoticeBar, Urgency
 from lorry.gui.shell.theme import Theme

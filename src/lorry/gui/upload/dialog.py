@@ -22,7 +22,8 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from lorry.core.errors import LorryError
-from lorry.core.model import Dataset, DatasetStatus, Transfer, TransferState
+from lorry.core.model import Dataset, DatasetStatus
+from lorry.core.transfers import Transfer, TransferState
 from lorry.gui.shell.focus_ring import FocusRing
 from lorry.gui.shell.inbox import Inbox
 from lorry.gui.shell.question import Question

@@ -5,7 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout
 
-from lorry.core.model import Dataset, DatasetStatus, Transfer
+from lorry.core.model import Dataset, DatasetStatus
+from lorry.core.transfers import Transfer
 from lorry.gui.shell.safe_label import ElidedLabel
 from lorry.gui.shell.theme import Theme
 from lorry.gui.shell.themed import ThemedLabel

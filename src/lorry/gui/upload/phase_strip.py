@@ -12,7 +12,7 @@ from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QFont, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from lorry.core.model import Phase
+from lorry.core.transfers import Phase
 from lorry.gui.shell.theme import Theme
 from lorry.text.format import phase_word
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from lorry.core.model import Phase, Transfer, TransferState
+from lorry.core.transfers import Phase, Transfer, TransferState
 from lorry.gui.shell.theme import Theme
 from lorry.gui.shell.themed import IconView, ThemedLabel, push_button
 from lorry.gui.upload.file_band import FileBand

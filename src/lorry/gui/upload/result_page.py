@@ -10,7 +10,8 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from lorry.core.errors import ErrorCode, LorryError
-from lorry.core.model import Dataset, DatasetStatus, Phase, Transfer, TransferState
+from lorry.core.model import Dataset, DatasetStatus
+from lorry.core.transfers import Phase, Transfer, TransferState
 from lorry.gui.shell.theme import Theme
 from lorry.gui.shell.themed import push_button
 from lorry.gui.shell.verdict import VerdictBox

@@ -28,6 +28,11 @@ THREAD_END_S = 5.0
 _home = pytest.StashKey[Path]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option that repeats one round of the kill tests."""
+    parser.addoption("--kill", default="", metavar="ROUND", help="run this round of the kill tests alone")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Set the environment of the whole session, before any test module is imported."""
     for name in [name for name in os.environ if name.startswith("LORRY_")]:

@@ -39,14 +39,14 @@ def test_resumable_upload_over_a_long_line(server: TusServer, tmp_path: Path, de
     size = make_dataset("pair_lines", SIZE_BYTES, file).size_bytes
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     environment = deno_environment(deno_folder())
+    js = [deno, "run", "--no-lock", "--no-config", "--quiet", "-A", str(JS_CLIENT)]
 
     def send(who: str) -> float:
         """Seconds of the sending itself, on a line of its own."""
         with PacingProxy(server.port, round_trip_s=ROUND_TRIP_S, bytes_per_s=BYTES_PER_S) as line:
             commands = {
                 "ours": [sys.executable, "-m", "tests.bench.tus_client", line.url, "/files", str(file)],
-                "js": [deno, "run", "--no-lock", "--no-config", "--quiet", "-A", str(JS_CLIENT)]
-                + [f"{line.url}/files", str(file)],
+                "js": [*js, f"{line.url}/files", str(file)],
             }
             measured = run(commands[who], environment)
         (stored,) = [path for path in server.folder.iterdir() if path.suffix != ".json"]

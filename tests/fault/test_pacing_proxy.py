@@ -26,12 +26,14 @@ def listener() -> Iterator[socket.socket]:
 def ends(listener: socket.socket) -> Iterator[tuple[socket.socket, socket.socket]]:
     """A client and the server's side of its connection, with the line between."""
     port = int(listener.getsockname()[1])
-    with PacingProxy(port, round_trip_s=ROUND_TRIP_S, bytes_per_s=20_000_000) as proxy:
-        with socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as client:
-            server, _address = listener.accept()
-            with server:
-                server.settimeout(20)
-                yield client, server
+    with (
+        PacingProxy(port, round_trip_s=ROUND_TRIP_S, bytes_per_s=20_000_000) as proxy,
+        socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as client,
+    ):
+        server, _address = listener.accept()
+        with server:
+            server.settimeout(20)
+            yield client, server
 
 
 def _read_all(connection: socket.socket) -> bytes:

@@ -1,0 +1,154 @@
+"""The program is killed at random moments and at every point of its work: nothing is lost, doubled, wrong or stuck.
+
+One number makes a round (its file, how often it is killed, where or when), a path like `13MiB/upload/17` one of a walk
+over all points. A round that fails prints how to run it alone: `make test-long ARGS="-k client_kills --kill=…"`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import queue
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from tests.support.client import settings_of
+from tests.support.kill_client import Round, Tally, print_past_capture
+from tests.support.kill_files import SIZES, ExactFile, exact_file
+from tests.support.kill_program import Ended, KillServer
+from tests.support.workspace import RunningServer
+
+#: Rounds that run side by side.
+LANES = 2
+#: Random moments begin at this part of an upload; before it Lorry only signs in.
+SIGNED_IN = 0.35
+#: Where the first run of a walk over `resume` ends.
+HALF_WAY = {"small": "PUT ", "6MiB+1": "first block", "13MiB": "middle"}
+
+
+@dataclass
+class Yard:
+    """What rounds need: a server, places to run the program, files, and how long an upload takes unharmed."""
+
+    server: RunningServer
+    folder: Path
+    kill_servers: queue.Queue[KillServer]
+    tally: Tally = field(default_factory=Tally)
+    files: dict[str, ExactFile] = field(default_factory=dict)
+    unharmed: dict[str, Ended] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    @contextmanager
+    def round(self, size: str, name: str) -> Iterator[Round]:
+        """A round with a fresh user and profile; counted when it is over. `name` is what `--kill` takes."""
+        kill_server = self.kill_servers.get()
+        try:
+            home = self.folder / f"home-{next(self.numbers)}"
+            started = Round(kill_server, self.server.new_user(), home, self.files[size])
+            yield started
+            started.recover()
+            self.tally.add(started, f'make test-long ARGS="-k client_kills --kill={name}"')
+        finally:
+            self.kill_servers.put(kill_server)
+
+    def measure(self) -> None:
+        """Run uploads unharmed, so that random moments fall within them on any machine."""
+        kill_server = self.kill_servers.get()
+        for size, file in self.files.items():
+            settings = {**settings_of(self.server.new_user()), "LORRY_HOME": str(self.folder / f"unharmed-{size}")}
+            ended = kill_server.run(["upload", str(file.path)], settings)
+            assert ended.status == 0, ended.output
+            self.unharmed[size] = ended
+        self.kill_servers.put(kill_server)
+
+
+@pytest.fixture(scope="module")
+def yard(workspace_server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
+    folder = tmp_path_factory.mktemp("kills")
+    opened: queue.Queue[KillServer] = queue.Queue()
+    made = Yard(workspace_server, folder, opened)
+    made.files = {size: exact_file(folder, size) for size in SIZES}
+    runners = []
+    try:
+        for lane in range(LANES):
+            (folder / f"lane-{lane}").mkdir()
+            runners.append(KillServer(folder / f"lane-{lane}"))
+            opened.put(runners[-1])
+        made.measure()
+        yield made
+    finally:
+        for runner in runners:
+            runner.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _totals(request: pytest.FixtureRequest, yard: Yard) -> Iterator[None]:
+    """Print what all rounds of this module came to."""
+    yield
+    lines = [f"client kills: {yard.tally}"]
+    if request.config.get_verbosity() > 0:
+        lines += [f"  {count:4} {place}" for place, count in sorted(yard.tally.killed_at.items())]
+    print_past_capture(request.config, lines)
+
+
+def random_round(yard: Yard, seed: int) -> int:
+    """The round of a seed; returns how many kills it had."""
+    chance = random.Random(seed)
+    size = chance.choice(list(SIZES))
+    unharmed = yard.unharmed[size]
+    with yard.round(size, str(seed)) as running:
+        for _ in range(chance.randint(2, 6)):
+            at, part = chance.randint(1, len(unharmed.points)), chance.uniform(SIGNED_IN, 1.05)
+            is_timed = chance.random() < 0.5
+            ended = running.kill(after_s=part * unharmed.took_s) if is_timed else running.kill(at=at)
+            if not ended.is_killed:
+                break
+    return running.kills
+
+
+def walk_round(yard: Yard, size: str, command: str, number: int) -> bool:
+    """Kill `upload`, or the `resume` after an upload killed half-way, at one point; False when it ended before."""
+    with yard.round(size, f"{size}/{command}/{number}") as running:
+        if command == "resume":
+            running.kill(at=HALF_WAY[size])
+        return running.kill(at=number).is_killed
+
+
+def run_seeds(yard: Yard, first_seed: int, least_kills: int) -> None:
+    """Run rounds side by side until they had so many kills."""
+    seeds, kills = itertools.count(first_seed), 0
+    with ThreadPoolExecutor(LANES) as pool:
+        while kills < least_kills:
+            batch = itertools.islice(seeds, LANES * 2)
+            kills += sum(pool.map(lambda seed: random_round(yard, seed), batch))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """With `--kill` only that round, without it all."""
+    chosen = metafunc.config.getoption("--kill")
+    walks = [f"{size}/{command}" for size in HALF_WAY for command in ("upload", "resume")]
+    long = [*(f"random {block}" for block in range(1, 9)), *walks]
+    everything = ["random 0", *(pytest.param(what, marks=pytest.mark.long) for what in long)]
+    metafunc.parametrize("what", [pytest.param(chosen, marks=pytest.mark.long)] if chosen else everything)
+
+
+@pytest.mark.timeout(600)
+def test_client_kills(yard: Yard, what: str) -> None:
+    if what.startswith("random "):
+        block = int(what.removeprefix("random "))
+        run_seeds(yard, block * 1000, 100 if block else 40)
+    elif "/" not in what:
+        random_round(yard, int(what))
+    else:
+        size, command, *numbers = what.split("/")
+        for number in map(int, numbers) if numbers else itertools.count(1):
+            if not walk_round(yard, size, command, number):
+                break
+        assert numbers or number > 15, "a walk over all points has met none"
+    complaints, yard.tally.complaints = yard.tally.complaints, []
+    if complaints:
+        pytest.fail("\n".join(complaints), pytrace=False)

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 from tests.support.client import settings_of
-from tests.support.kill_client import Round, Tally, print_past_capture
+from tests.support.kill_checks import Tally
+from tests.support.kill_client import Round
 from tests.support.kill_files import SIZES, ExactFile, exact_file
 from tests.support.kill_program import Ended, KillServer
 from tests.support.workspace import RunningServer
@@ -51,7 +52,13 @@ class Yard:
             started = Round(kill_server, self.server.new_user(), home, self.files[size])
             yield started
             started.recover()
-            self.tally.add(started, f'make test-long ARGS="-k client_kills --kill={name}"')
+            self.tally.add(
+                started.killed_at,
+                started.complaints,
+                recovery_s=started.recovery_s,
+                story=started.story,
+                replay=f'make test-long ARGS="-k client_kills --kill={name}"',
+            )
         finally:
             self.kill_servers.put(kill_server)
 
@@ -89,10 +96,7 @@ def yard(workspace_server: RunningServer, tmp_path_factory: pytest.TempPathFacto
 def _totals(request: pytest.FixtureRequest, yard: Yard) -> Iterator[None]:
     """Print what all rounds of this module came to."""
     yield
-    lines = [f"client kills: {yard.tally}"]
-    if request.config.get_verbosity() > 0:
-        lines += [f"  {count:4} {place}" for place, count in sorted(yard.tally.killed_at.items())]
-    print_past_capture(request.config, lines)
+    yard.tally.print(request.config, "client kills")
 
 
 def random_round(yard: Yard, seed: int) -> int:
@@ -107,7 +111,7 @@ def random_round(yard: Yard, seed: int) -> int:
             ended = running.kill(after_s=part * unharmed.took_s) if is_timed else running.kill(at=at)
             if not ended.is_killed:
                 break
-    return running.kills
+    return len(running.killed_at)
 
 
 def walk_round(yard: Yard, size: str, command: str, number: int) -> bool:
@@ -149,6 +153,4 @@ def test_client_kills(yard: Yard, what: str) -> None:
             if not walk_round(yard, size, command, number):
                 break
         assert numbers or number > 15, "a walk over all points has met none"
-    complaints, yard.tally.complaints = yard.tally.complaints, []
-    if complaints:
-        pytest.fail("\n".join(complaints), pytrace=False)
+    yard.tally.fail_if_any()

@@ -21,6 +21,7 @@ from lorry.cli.output import accept_any_text
 from lorry.core.client import Client
 from lorry.core.config import ServerConfig
 from lorry.core.doctor import Doctor
+from lorry.core.engine import Temper
 from lorry.core.errors import ConfigError, ErrorCode, LorryError
 from lorry.core.paths import Paths, private_dir
 from lorry.core.remote.credentials import KeyringStore, MemoryOnly, SessionStore
@@ -31,15 +32,18 @@ from lorry.core.remote.http import ApiClient
 from lorry.core.remote.objects import ObjectsApi
 from lorry.core.remote.put import SignedPut
 from lorry.core.remote.session import SessionKeeper
+from lorry.core.remote.tus import TusApi
+from lorry.core.sending import Remote
 from lorry.core.store.journal import Journal
 from lorry.core.store.settings import Settings
-from lorry.core.upload import Remote
 from lorry.local_server.launch import WorkspaceError, open_workspace
 from lorry.text.error_text import describe
 
 log = logging.getLogger("lorry")
 
 _LOG_BYTES, _LOG_FILES = 2_000_000, 3
+#: A command does not wait for ever: an upload of which nothing arrived for this long (s) stops and can be resumed.
+_COMMAND_TEMPER = Temper(patience_s=300.0)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = command_parser().parse_args(words)
         _log_to_file(paths)
         try:
-            return commands.run(arguments, commands.Surroundings(paths, lambda: open_client(paths)))
+            return commands.run(arguments, commands.Surroundings(paths, lambda: open_client(paths, _COMMAND_TEMPER)))
         except KeyboardInterrupt:
             print("\nlorry: Stopped. What was started can go on with: lorry resume", file=sys.stderr)
             return 130
@@ -70,7 +74,7 @@ def _terminated(_number: int, _frame: FrameType | None) -> None:
 
 
 @contextmanager
-def open_client(paths: Paths) -> Iterator[Client]:
+def open_client(paths: Paths, temper: Temper) -> Iterator[Client]:
     """A client for the project the environment names, else for the local workspace, which is started if need be.
 
     Raises:
@@ -86,7 +90,11 @@ def open_client(paths: Paths) -> Iterator[Client]:
         session = SessionKeeper(config, http, store, paths.session_lock)
         http.use_tokens(session)
         remote = Remote(
-            DatasetsApi(config, http), ObjectsApi(config, http), FunctionsApi(config, http), SignedPut(config)
+            DatasetsApi(config, http),
+            ObjectsApi(config, http),
+            FunctionsApi(config, http),
+            SignedPut(config),
+            lambda: TusApi(config),
         )
         journal = Journal(paths.journal)
         closing.callback(journal.close)
@@ -96,6 +104,7 @@ def open_client(paths: Paths) -> Iterator[Client]:
             remote,
             journal,
             lambda sign_in: Doctor(HealthApi(config, http), config.url, remote, sign_in, paths.data_dir),
+            temper,
         )
         closing.callback(client.close)
         yield client
@@ -139,7 +148,7 @@ def _run_window(paths: Paths, files: Sequence[Path]) -> int:
         return 1
     settings = Settings(paths.settings)
     try:
-        with open_client(paths) as client:
+        with open_client(paths, Temper()) as client:
             # The window opens at once; whoever is signed in is told by an event.
             threading.Thread(target=_connect, args=(client,), name="lorry-task-connect", daemon=True).start()
             return open_window(client, files=[path.absolute() for path in files], settings=settings)

@@ -26,6 +26,8 @@ from tests.support.workspace import BUCKET, RunningServer, User, wait_until
 from lorry.app import open_client
 from lorry.core.client import Client
 from lorry.core.config import ServerConfig
+from lorry.core.engine import Temper
+from lorry.core.observer import Patience
 from lorry.core.paths import Paths
 from lorry.core.remote.credentials import MemoryOnly
 from lorry.core.remote.datasets import DatasetsApi
@@ -34,11 +36,18 @@ from lorry.core.remote.http import ApiClient
 from lorry.core.remote.objects import ObjectsApi
 from lorry.core.remote.put import SignedPut
 from lorry.core.remote.session import SessionKeeper
+from lorry.core.remote.tus import TusApi
+from lorry.core.sending import Remote
 from lorry.core.transfers import Transfer, TransferState
-from lorry.core.upload import Remote
 
 #: There is no TLS here, and loading certificates for each client takes longer than most tests.
 _NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+#: Gives up and waits as the program does, only sooner.
+QUICK = Temper(
+    dice=lambda low, _high: low / 10,
+    patience_s=3.0,
+    patience=Patience(after_lost_answer_s=1.0, poll_s=0.2, object_s=5.0),
+)
 
 
 def settings_of(user: User, url: str = "") -> dict[str, str]:
@@ -52,10 +61,12 @@ def settings_of(user: User, url: str = "") -> dict[str, str]:
 
 
 @contextmanager
-def open_core(user: User, home: Path, *, url: str = "", is_signed_in: bool = True) -> Iterator[Client]:
+def open_core(
+    user: User, home: Path, *, url: str = "", is_signed_in: bool = True, temper: Temper = QUICK
+) -> Iterator[Client]:
     """The client of the program, with its own files in `home`."""
     paths = Paths.from_environment({"LORRY_HOME": str(home)})
-    with patch.dict(os.environ, settings_of(user, url)), open_client(paths) as client:
+    with patch.dict(os.environ, settings_of(user, url)), open_client(paths, temper) as client:
         if is_signed_in:
             client.connect()
         yield client
@@ -79,7 +90,11 @@ def open_wire(user: User, home: Path, *, url: str = "", is_signed_in: bool = Tru
         session = SessionKeeper(config, http, MemoryOnly(), home / "session.lock")
         http.use_tokens(session)
         remote = Remote(
-            DatasetsApi(config, http), ObjectsApi(config, http), FunctionsApi(config, http), SignedPut(config)
+            DatasetsApi(config, http),
+            ObjectsApi(config, http),
+            FunctionsApi(config, http),
+            SignedPut(config),
+            lambda: TusApi(config),
         )
         if is_signed_in:
             session.sign_in(user.email, user.password)

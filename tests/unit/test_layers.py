@@ -21,9 +21,24 @@ FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "misc", "base"}
 WORDS = {
     f"lorry.core.{name}" for name in ("model", "transfers", "events", "errors", "cancel", "progress", "config", "paths")
 }
-DECISIONS = {f"lorry.core.{name}" for name in ("plan", "retry", "source", "chunks", "checksum")}
+DECISIONS = {f"lorry.core.{name}" for name in ("bandwidth", "checksum", "chunks", "plan", "retry", "source")}
 REMOTE, STORE, CHECKS = "lorry.core.remote", "lorry.core.store", "lorry.core.checks"
-WORK = {f"lorry.core.{name}" for name in ("client", "engine", "upload", "sync", "doctor")}
+WORK = {
+    f"lorry.core.{name}"
+    for name in (
+        "client",
+        "doctor",
+        "effects",
+        "engine",
+        "live",
+        "observer",
+        "queue_control",
+        "sending",
+        "sync",
+        "upload",
+        "upload_queue",
+    )
+}
 FOR_FRONTS = {f"lorry.core.{name}" for name in ("client", "model", "transfers", "events", "errors", "config", "paths")}
 
 # Packages from outside that a part may use besides the standard library.

@@ -15,16 +15,17 @@ from uuid import UUID, uuid4
 
 from lorry.core.config import ServerConfig
 from lorry.core.doctor import Check, Doctor
-from lorry.core.engine import Engine
-from lorry.core.errors import AuthError, CancelReason, ErrorCode, LorryError, during
+from lorry.core.effects import create_dataset
+from lorry.core.engine import Engine, Temper
+from lorry.core.errors import AuthError, ErrorCode, LorryError, during
 from lorry.core.events import AccountChanged, DatasetChanged, DatasetsStale, Event
-from lorry.core.model import Account, Dataset, DatasetDraft, DatasetPage, DatasetQuery, UploadTicket
+from lorry.core.model import MAX_FILE_BYTES, Account, Dataset, DatasetDraft, DatasetPage, DatasetQuery, UploadTicket
 from lorry.core.remote.objects import storage_path
 from lorry.core.remote.session import SessionKeeper
+from lorry.core.sending import Journal, Remote
 from lorry.core.source import SourceFile, suggested_name
 from lorry.core.sync import DatasetList, ValidationWatch
 from lorry.core.transfers import Transfer, UploadJob
-from lorry.core.upload import Journal, Remote, create_dataset
 
 
 class Client:
@@ -37,8 +38,7 @@ class Client:
         remote: Remote,
         journal: Journal,
         doctor: Callable[[Callable[[], object]], Doctor],
-        *,
-        workers: int = 2,
+        temper: Temper,
     ) -> None:
         self.config = config
         self._doctor = doctor
@@ -49,7 +49,8 @@ class Client:
         self._wake: Callable[[], None] = lambda: None
         self._list = DatasetList(remote.datasets)
         self._watch = ValidationWatch(remote.datasets, remote.functions, self._emit, self._list.forget)
-        self._engine = Engine(remote, journal, self._emit, self._confirmed, workers=workers)
+        self._engine = Engine(remote, journal, self._emit, self._confirmed, temper)
+        self._max_file_bytes: int | None = None
         self._closing = ExitStack()
         self._closing.callback(self._watch.close)
         self._closing.callback(self._engine.close)
@@ -91,14 +92,15 @@ class Client:
         return self._doctor(self.connect).run()
 
     def sign_out(self) -> None:
-        """End the session here, and on the server if it can be reached. Uploads stop and stay resumable."""
+        """End the session here, and on the server if it can be reached. Uploads wait for the next sign-in."""
         self._session.sign_out()
 
     def _account_changed(self, account: Account | None, reason: LorryError | None) -> None:
         self._list.forget()
         if account is None:
             self._watch.clear()
-            self._engine.stop_all(CancelReason.SIGNED_OUT)
+            self._max_file_bytes = None
+        self._engine.queue.admit(account.user_id if account else None)
         self._emit(AccountChanged(account, reason))
 
     def _user_id(self) -> UUID:
@@ -114,7 +116,23 @@ class Client:
         page = self._list.read(query or DatasetQuery(), force=force)
         for dataset in page.datasets:
             self._watch.add(dataset)
+        self.read_limits()
         return page
+
+    def read_limits(self) -> int:
+        """How many bytes the project accepts a file; asked once a session, the usual limit while it cannot be told."""
+        if self._max_file_bytes is None:
+            try:
+                limit = self._remote.datasets.limits().get("file_size_limit")
+            except LorryError:
+                return MAX_FILE_BYTES
+            self._max_file_bytes = limit if isinstance(limit, int) and limit > 0 else MAX_FILE_BYTES
+        return self._max_file_bytes
+
+    @property
+    def max_file_bytes(self) -> int:
+        """How many bytes the project accepts a file, as far as this computer knows."""
+        return self._max_file_bytes or MAX_FILE_BYTES
 
     def get_dataset(self, dataset_id: UUID) -> Dataset:
         """One dataset with everything in its row. Raises RejectedError NOT_FOUND, or another LorryError."""
@@ -187,7 +205,7 @@ class Client:
         Raises:
             SourceError: it is missing, not a dataset file, empty, too large or unreadable.
         """
-        with SourceFile.open(path.absolute()) as source:
+        with SourceFile.open(path.absolute(), max_bytes=self.max_file_bytes) as source:
             name = suggested_name(path)
             return DatasetDraft(
                 name=name if len(name) >= 2 else f"Dataset {name}".strip(),
@@ -204,7 +222,7 @@ class Client:
             StoreError: the upload cannot be written down.
         """
         user_id, dataset_id = self._user_id(), uuid4()
-        with SourceFile.open(path.absolute()) as source:
+        with SourceFile.open(path.absolute(), max_bytes=self.max_file_bytes) as source:
             stamp = source.stamp
         job = UploadJob(
             dataset_id=dataset_id,
@@ -218,17 +236,71 @@ class Client:
         self._engine.submit(job, is_new=True)
         return dataset_id
 
-    def cancel_upload(self, dataset_id: UUID) -> None:
-        """Stop an upload and remove what it made; a finished one only leaves the list."""
-        self._engine.cancel(dataset_id)
+    def pause_upload(self, dataset_id: UUID) -> None:
+        """Stop an upload until `resume_upload`; what the server has is kept."""
+        self._engine.control.pause([dataset_id])
 
-    def retry_upload(self, dataset_id: UUID) -> None:
-        """Start a failed upload again."""
-        self._engine.retry(dataset_id)
+    def resume_upload(self, dataset_id: UUID) -> None:
+        """Let a paused upload go on."""
+        self._engine.control.resume([dataset_id])
+
+    def cancel_upload(self, dataset_id: UUID) -> None:
+        """Stop an upload and remove what it made; an ended one leaves the list, and its remains the server."""
+        self._engine.control.cancel([dataset_id])
 
     def dismiss_upload(self, dataset_id: UUID) -> None:
         """Take an ended upload off the list; what a failed one left on the server goes with it."""
-        self._engine.cancel(dataset_id)
+        self._engine.control.cancel([dataset_id])
+
+    def retry_upload(self, dataset_id: UUID) -> None:
+        """Start a failed upload again; if its file has changed, with the file as it is now."""
+        self._engine.control.retry([dataset_id], max_bytes=self.max_file_bytes)
+
+    def relocate_upload(self, dataset_id: UUID, path: Path) -> None:
+        """Go on with the file at `path` instead of one that is not found. Raises SourceError or StoreError."""
+        self._engine.control.relocate(dataset_id, path.absolute())
+
+    def pause_all(self) -> None:
+        """Stop every upload until it is resumed."""
+        self._engine.control.pause()
+
+    def resume_all(self) -> None:
+        """Let every paused upload go on."""
+        self._engine.control.resume()
+
+    def retry_all(self) -> None:
+        """Start every failed upload again."""
+        self._engine.control.retry(max_bytes=self.max_file_bytes)
+
+    def cancel_all(self) -> None:
+        """Give every upload up that has not ended."""
+        self._engine.control.cancel()
+
+    def move_upload(self, dataset_id: UUID, before: UUID | None) -> None:
+        """Take an upload before another one, or last."""
+        self._engine.control.move(dataset_id, before)
+
+    def go_on_now(self) -> None:
+        """Try again at once what waits for the network or the server."""
+        self._engine.queue.hurry()
+
+    @property
+    def workers(self) -> int:
+        """How many uploads run at once, 1 to 4."""
+        return self._engine.queue.workers
+
+    @workers.setter
+    def workers(self, number: int) -> None:
+        self._engine.queue.workers = number
+
+    @property
+    def bandwidth_limit_bps(self) -> int | None:
+        """Bytes a second over all uploads, None for no limit."""
+        return self._engine.bandwidth.limit_bps
+
+    @bandwidth_limit_bps.setter
+    def bandwidth_limit_bps(self, limit_bps: int | None) -> None:
+        self._engine.bandwidth.limit_bps = limit_bps
 
     @property
     def interrupted_count(self) -> int:
@@ -254,7 +326,7 @@ class Client:
 
     def snapshot(self) -> tuple[Transfer, ...]:
         """The uploads of this run as they stand now."""
-        return self._engine.snapshot()
+        return self._engine.queue.snapshot()
 
     # -- events ------------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from lorry.core.errors import ErrorCode, LorryError
 from lorry.core.model import BUCKET, MAX_FILE_BYTES, DatasetQuery
 from lorry.core.remote.health import HealthApi
 from lorry.core.remote.put import CONTENT_TYPES
-from lorry.core.upload import Remote
+from lorry.core.sending import Remote
 
 #: A token is refused when the clocks differ by more than about this (s).
 _CLOCK_LIMIT_S = 60.0

@@ -94,8 +94,7 @@ class LorryError(Exception):
 
     #: True when the same request may work later without anybody changing anything.
     retryable = False
-    #: True when an upload cannot go on as it is, so that what it made on the server is taken back.
-    is_final = False
+    _stops_upload = False
 
     def __init__(
         self,
@@ -113,6 +112,14 @@ class LorryError(Exception):
         self.step = step
         self.context: dict[str, str | int] = dict(context or {})
 
+    @property
+    def is_final(self) -> bool:
+        """True when an upload cannot go on as it is, so that what it made on the server is taken back.
+
+        A file that is only out of reach may come back.
+        """
+        return self._stops_upload and self.code not in (ErrorCode.FILE_MISSING, ErrorCode.FILE_UNREADABLE)
+
 
 class NetworkError(LorryError):
     retryable = True
@@ -123,12 +130,12 @@ class ServerError(LorryError):
 
 
 class ConflictError(LorryError):
-    is_final = True
+    _stops_upload = True
 
 
 class OffsetConflictError(ConflictError):
     retryable = True
-    is_final = False
+    _stops_upload = False
 
 
 class AuthError(LorryError):
@@ -136,11 +143,11 @@ class AuthError(LorryError):
 
 
 class RejectedError(LorryError):
-    is_final = True
+    _stops_upload = True
 
 
 class SourceError(LorryError):
-    is_final = True
+    _stops_upload = True
 
 
 class StoreError(LorryError):
@@ -148,7 +155,7 @@ class StoreError(LorryError):
 
 
 class ProtocolError(LorryError):
-    is_final = True
+    _stops_upload = True
 
 
 class ConfigError(LorryError):

@@ -17,7 +17,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 BUCKET = "lora-datasets"
-#: The bucket's limit: 500 MiB.
+#: The bucket's limit unless the project says another: 500 MiB.
 MAX_FILE_BYTES = 524_288_000
 NAME_MIN, NAME_MAX = 2, 200
 FILE_SUFFIXES = (".jsonl", ".json")
@@ -67,7 +67,7 @@ class DatasetDraft(BaseModel):
     ]
     description: str | None = None
     file_name: Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_plain_file_name)]
-    file_size: Annotated[int, Field(gt=0, le=MAX_FILE_BYTES)]
+    file_size: Annotated[int, Field(gt=0)]
     format: DatasetFormat = DatasetFormat.BRIGHTRUN_LORA_V4
 
 

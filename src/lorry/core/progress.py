@@ -21,27 +21,29 @@ STALL_S = 5.0
 
 
 class Meter:
-    """Counters of one transfer attempt. `sent` only grows; `stored` is what the server has acknowledged."""
+    """Counters of one transfer. `sent` is what the socket took, `stored` what the server has acknowledged."""
 
-    def __init__(self, size_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, size_bytes: int, clock: Callable[[], float] = time.monotonic, *, is_resumable: bool = False
+    ) -> None:
         self._size = size_bytes
+        self._is_resumable = is_resumable
         self._clock = clock
         self._lock = threading.Lock()
-        self._reset(0)
-
-    def _reset(self, stored_bytes: int) -> None:
-        now = self._clock()
-        self._sent = self._stored = stored_bytes
-        self._started = self._mark = self._last_byte = now
-        self._mark_bytes = 0
-        self._moved = 0
+        self._sent = self._stored = 0
+        self._moved = self._mark_bytes = 0
         self._rate = 0.0
         self._history: deque[float] = deque(maxlen=HISTORY_S)
+        self._mark = self._last_byte = self._sending_since = clock()
 
     def start(self, stored_bytes: int = 0) -> None:
-        """Begin an attempt with `stored_bytes` already on the server."""
+        """Go on with `stored_bytes` on the server. What is known of the speed stays, unless nothing moved for long."""
         with self._lock:
-            self._reset(stored_bytes)
+            now = self._clock()
+            self._sent = self._stored = stored_bytes
+            if now - self._last_byte > STALL_S:
+                self._sending_since, self._mark, self._mark_bytes, self._rate = now, now, self._moved, 0.0
+            self._last_byte = now
 
     def add_sent(self, count: int) -> None:
         """`count` more bytes were handed to the socket."""
@@ -55,6 +57,11 @@ class Meter:
     def is_all_sent(self) -> bool:
         """True when every byte was handed to the socket; the server may not have them yet."""
         return self._sent >= self._size
+
+    @property
+    def stored_bytes(self) -> int:
+        """What the server has acknowledged."""
+        return self._stored
 
     def set_stored(self, stored_bytes: int) -> None:
         """The server says it has `stored_bytes`."""
@@ -84,7 +91,7 @@ class Meter:
             stalled = now - self._last_byte > STALL_S
             rate = 0.0 if stalled else self._rate
             remaining: float | None = None
-            if rate > 0 and now - self._started >= SETTLE_S:
+            if rate > 0 and now - self._sending_since >= SETTLE_S:
                 remaining = max(0.0, self._size - self._sent) / rate
             return Progress(
                 size_bytes=self._size,
@@ -93,4 +100,5 @@ class Meter:
                 rate_bps=rate,
                 remaining_s=remaining,
                 history_bps=tuple(self._history),
+                is_resumable=self._is_resumable,
             )

@@ -56,31 +56,46 @@ class SourceFile:
         stamp = FileStamp(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
         return cls(path, handle, stamp)
 
+    @classmethod
+    def open_same(cls, path: Path, stamp: FileStamp) -> SourceFile:
+        """Open the file that `stamp` was taken of. Raises SourceError as `open` does, or FILE_CHANGED."""
+        source = cls.open(path, max_bytes=stamp.size_bytes)
+        if source.stamp == stamp:
+            return source
+        with source:
+            raise SourceError(ErrorCode.FILE_CHANGED, "not the file that was chosen", context=source.context)
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _tb: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; closing twice is harmless."""
         self._handle.close()
 
-    def blocks(self) -> Iterator[bytes]:
-        """The file from its start, exactly `stamp.size_bytes` in all.
+    def blocks(self, start: int = 0, count: int | None = None) -> Iterator[bytes]:
+        """The file from `start`, exactly `count` bytes in all (by default up to `stamp.size_bytes`).
 
-        The last block is given only if the file is still what was opened: a server stores what it has every byte of.
+        The first and the last block are given only if the file is still what was opened: a server keeps what it has
+        every byte of.
 
         Raises:
             SourceError: FILE_CHANGED when it is not what was opened any more, FILE_UNREADABLE when reading fails.
         """
-        self._handle.seek(0)
-        left = self.stamp.size_bytes
+        left = self.stamp.size_bytes - start if count is None else count
+        self.check_unchanged()
+        self._handle.seek(start)
         while left:
             try:
                 block = self._handle.read(min(BLOCK_BYTES, left))
             except OSError as error:
-                raise SourceError(ErrorCode.FILE_UNREADABLE, str(error), context=self._context()) from error
+                raise SourceError(ErrorCode.FILE_UNREADABLE, str(error), context=self.context) from error
             if not block:
-                raise SourceError(ErrorCode.FILE_CHANGED, "it became shorter", context=self._context())
+                raise SourceError(ErrorCode.FILE_CHANGED, "it became shorter", context=self.context)
             left -= len(block)
             if not left:
                 self.check_unchanged()
@@ -88,17 +103,24 @@ class SourceFile:
 
     def check_unchanged(self) -> None:
         """Raise SourceError FILE_CHANGED when size or time of the open file, or the file at its path, is another."""
-        on_disk = os.fstat(self._handle.fileno())
+        try:
+            on_disk = os.fstat(self._handle.fileno())
+        except OSError as error:
+            raise SourceError(ErrorCode.FILE_UNREADABLE, str(error), context=self.context) from error
         same = (on_disk.st_size, on_disk.st_mtime_ns) == (self.stamp.size_bytes, self.stamp.mtime_ns)
         try:
             at_path = self.path.stat()
             same = same and (at_path.st_dev, at_path.st_ino) == (self.stamp.device, self.stamp.inode)
         except FileNotFoundError:
             pass  # deleted while open: the bytes are still ours to read
+        except OSError as error:
+            raise SourceError(ErrorCode.FILE_UNREADABLE, str(error), context=self.context) from error
         if not same:
-            raise SourceError(ErrorCode.FILE_CHANGED, "size, time or identity differ", context=self._context())
+            raise SourceError(ErrorCode.FILE_CHANGED, "size, time or identity differ", context=self.context)
 
-    def _context(self) -> dict[str, str | int]:
+    @property
+    def context(self) -> dict[str, str | int]:
+        """What the sentence of an error about this file may show."""
         return {"file_name": self.path.name, "path": str(self.path)}
 
 

@@ -5,7 +5,7 @@ Frozen values for front ends, the engine and the journal; no behaviour beyond th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from uuid import UUID
@@ -44,6 +44,7 @@ class WaitReason(StrEnum):
     NETWORK = "network"
     SERVER = "server"
     SIGN_IN = "sign_in"
+    DISK = "disk"
 
 
 class RestartReason(StrEnum):
@@ -93,6 +94,7 @@ class Transfer:
         is_rereading: the part of the file that was sent is read again before more is sent.
         resumed_at_bytes: where this run took the upload up again, None when it began at the start.
         restarted: why this run had to begin again from zero.
+        is_cancelling: the user gave it up; what it made is being removed.
     """
 
     dataset_id: UUID
@@ -109,6 +111,7 @@ class Transfer:
     is_rereading: bool = False
     resumed_at_bytes: int | None = None
     restarted: RestartReason | None = None
+    is_cancelling: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,7 @@ class UploadJob:
         project: origin of the server the upload belongs to.
         row_seen: the row has been on the server; if it is missing now, somebody removed it.
         cancelling: the user gave the upload up; what is left of it on the server has to go.
+        starting_over: what was made so far cannot be used; it has to go before the upload begins again.
         paused: the user paused it; it does not go on by itself.
         last_error: code of the failure that stopped it, "" while it may go on by itself.
         upload_id: last segment of the resumable upload's URL, "" while none is open.
@@ -150,6 +154,7 @@ class UploadJob:
     storage_path: str
     row_seen: bool = False
     cancelling: bool = False
+    starting_over: bool = False
     paused: bool = False
     last_error: str = ""
     upload_id: str = ""
@@ -162,7 +167,15 @@ class UploadJob:
     final_sent: bool = False
     restarts: tuple[float, ...] = ()
 
-    @property
-    def has_begun(self) -> bool:
-        """True when something of it may be on the server."""
-        return self.row_seen or bool(self.upload_id) or self.final_sent
+    def forgetting_upload(self) -> UploadJob:
+        """The same job with nothing sent yet."""
+        return replace(
+            self,
+            upload_id="",
+            offset_bytes=0,
+            hashed_bytes=0,
+            prefix_sha256="",
+            slices=(),
+            checksums=None,
+            final_sent=False,
+        )

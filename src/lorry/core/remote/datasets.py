@@ -122,13 +122,16 @@ class DatasetsApi:
             raise RejectedError(ErrorCode.NOT_FOUND, f"no dataset {dataset_id}")
         return _parse(rows[0])
 
-    def confirm(self, dataset_id: UUID) -> Dataset:
+    def confirm(self, dataset_id: UUID, checksums: dict[str, object] | None = None) -> Dataset:
         """Tell the server that all bytes are there; it checks for itself and sets 'validating'. Repeatable.
+
+        `checksums` (see `checksum.py`) are what the validation compares the stored object with.
 
         Raises:
             RejectedError: NOT_FOUND, OBJECT_MISSING or OBJECT_DIFFERS.
         """
-        return self._call("confirm_dataset_upload", dataset_id)
+        more = {"p_checksums": checksums} if checksums is not None else {}
+        return self._call("confirm_dataset_upload", dataset_id, more)
 
     def revalidate(self, dataset_id: UUID) -> Dataset:
         """Ask for another validation of a dataset that ended in 'error'."""
@@ -150,8 +153,8 @@ class DatasetsApi:
             raise ProtocolError(ErrorCode.UNEXPECTED_ANSWER, "upload_limits gave no object")
         return entry
 
-    def _call(self, function: str, dataset_id: UUID) -> Dataset:
-        return _one(self._rest.rpc(function, {"p_id": str(dataset_id)}))
+    def _call(self, function: str, dataset_id: UUID, more: dict[str, Any] | None = None) -> Dataset:
+        return _one(self._rest.rpc(function, {"p_id": str(dataset_id)} | (more or {})))
 
 
 def _run(request: Any) -> APIResponse:

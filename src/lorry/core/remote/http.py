@@ -27,6 +27,8 @@ CALL_DEADLINE_S = 30.0
 CALL_TIMEOUT = httpx.Timeout(connect=10.0, read=20.0, write=20.0, pool=10.0)
 USER_AGENT = f"lorry/{__version__}"
 AUTH_PREFIX = "/auth/v1/"
+#: Request extension: a part of an object (HTTP 206) is a success too, whatever its type.
+AS_BYTES = "lorry_as_bytes"
 
 
 class TokenSource(Protocol):
@@ -82,7 +84,9 @@ class ApiClient(httpx.Client):
         self._tokens = tokens
 
     def send(self, request: httpx.Request, **_ignored: Any) -> httpx.Response:
-        """Send one request of ours and return its successful JSON answer, read to the end.
+        """Send one request of ours and return its successful answer, read to the end.
+
+        It is JSON; with the extension AS_BYTES it may be a part of an object.
 
         Raises:
             LorryError: everything else, see `answers.py`.
@@ -95,6 +99,8 @@ class ApiClient(httpx.Client):
         response = self._exchange(request, token)
         if token and is_expired_token(response):
             response = self._exchange(request, self._token_source().renew(token))
+        if response.status_code == 206 and request.extensions.get(AS_BYTES):
+            return response
         error = error_from_answer(response)
         if error is not None:
             raise error

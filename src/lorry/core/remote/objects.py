@@ -22,6 +22,7 @@ from lorry.core.config import ServerConfig
 from lorry.core.errors import ErrorCode, ProtocolError, RejectedError
 from lorry.core.model import BUCKET, UploadTicket
 from lorry.core.remote.answers import understanding
+from lorry.core.remote.http import AS_BYTES
 
 _SAFE_NAME_MAX = 100
 #: The life of a token whose `exp` cannot be read: the shortest a Storage server gives by default.
@@ -63,6 +64,7 @@ class ObjectsApi:
 
     def __init__(self, config: ServerConfig, http: httpx.Client) -> None:
         self._base = f"{config.url}/storage/v1"
+        self._http = http
         self._storage = SyncStorageClient(self._base + "/", headers={}, http_client=http)
 
     def sign_upload(self, dataset_id: UUID, path: str) -> UploadTicket:
@@ -89,6 +91,25 @@ class ObjectsApi:
             if error.code is ErrorCode.NOT_FOUND:
                 return None
             raise
+
+    def tail(self, path: str, size_bytes: int, count: int) -> bytes:
+        """The last `count` bytes of an object of `size_bytes`, read back: a row alone does not prove them.
+
+        Raises:
+            ServerError: SERVER_BROKEN, among others when the object's bytes are missing.
+            ProtocolError: another part of the object was given.
+        """
+        start = size_bytes - count
+        with understanding("reading back"):
+            answer = self._http.get(
+                f"{self._base}/object/authenticated/{BUCKET}/{quote(path)}",
+                headers={"range": f"bytes={start}-{size_bytes - 1}"},
+                extensions={AS_BYTES: True},
+            )
+        content = answer.content
+        if answer.status_code != 206 or len(content) != count:
+            raise ProtocolError(ErrorCode.UNEXPECTED_ANSWER, f"HTTP {answer.status_code}, {len(content)} bytes")
+        return content
 
     def remove(self, path: str) -> None:
         """Remove the object; nothing there is success (the server silently leaves it out)."""

@@ -6,11 +6,14 @@ process at a time: whoever holds its lock file. Thread-safe.
 
 from __future__ import annotations
 
+import json
 import os
 import threading
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from sqlite3 import Row
+from typing import Any
 from uuid import UUID
 
 from filelock import FileLock, Timeout
@@ -39,7 +42,33 @@ _MIGRATIONS = (
         created_at   TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
     ) STRICT
     """,
+    "ALTER TABLE upload ADD COLUMN starting_over INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE upload ADD COLUMN paused INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE upload ADD COLUMN place INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE upload ADD COLUMN upload_id TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE upload ADD COLUMN versions TEXT NOT NULL DEFAULT '[]'",
+    "ALTER TABLE upload ADD COLUMN offset_bytes INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE upload ADD COLUMN hashed_bytes INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE upload ADD COLUMN prefix_sha256 TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE upload ADD COLUMN slices TEXT NOT NULL DEFAULT '[]'",
+    "ALTER TABLE upload ADD COLUMN checksums TEXT NOT NULL DEFAULT 'null'",
+    "ALTER TABLE upload ADD COLUMN final_sent INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE upload ADD COLUMN restarts TEXT NOT NULL DEFAULT '[]'",
 )
+
+#: How each field of a job is written, and read again; its identity (`dataset_id`) is the key.
+_COLUMNS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "project": (str, str),
+    "user_id": (str, UUID),
+    "path": (os.fsencode, lambda value: Path(os.fsdecode(value))),
+    "draft": (lambda draft: draft.model_dump_json(), DatasetDraft.model_validate_json),
+    "storage_path": (str, str),
+    **dict.fromkeys(("row_seen", "cancelling", "starting_over", "paused", "final_sent"), (int, bool)),
+    **dict.fromkeys(("last_error", "upload_id", "prefix_sha256"), (str, str)),
+    **dict.fromkeys(("offset_bytes", "hashed_bytes"), (int, int)),
+    **dict.fromkeys(("versions", "slices", "restarts"), (json.dumps, lambda value: tuple(json.loads(value)))),
+    "checksums": (json.dumps, json.loads),
+}
 
 
 class Journal:
@@ -62,60 +91,50 @@ class Journal:
             self._db.close()
 
     def add(self, job: UploadJob) -> None:
-        """Note a new upload."""
-        stamp = job.stamp
+        """Note a new upload, at the end of the queue."""
+        columns = {"dataset_id": str(job.dataset_id)} | _values(job)
+        marks = ",".join("?" * len(columns))
+        sql = (
+            f"INSERT INTO upload ({','.join(columns)}, place)"  # noqa: S608 - the names are this module's own
+            f" VALUES ({marks}, (SELECT coalesce(max(place), 0) + 1 FROM upload))"
+        )
+        self._write(sql, *columns.values())
+
+    def note(self, job: UploadJob, **changes: Any) -> UploadJob:
+        """Commit changed facts and return the job with them. The names are those of `UploadJob`."""
+        changed = replace(job, **changes)
+        before, after = _values(job), _values(changed)
+        columns = {name: value for name, value in after.items() if before[name] != value}
+        if columns:
+            names = ",".join(f"{name}=?" for name in columns)
+            sql = f"UPDATE upload SET {names} WHERE dataset_id=?"  # noqa: S608 - the names are this module's own
+            self._write(sql, *columns.values(), str(job.dataset_id))
+        return changed
+
+    def set_paused(self, dataset_ids: Iterable[UUID], paused: bool) -> None:
+        """Note in one commit that the user has paused these uploads, or lets them go on."""
+        keys = json.dumps([str(dataset_id) for dataset_id in dataset_ids])
         self._write(
-            "INSERT INTO upload (dataset_id, project, user_id, path, draft, device, inode, size_bytes, mtime_ns,"
-            " storage_path, row_seen, cancelling, last_error) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            str(job.dataset_id),
-            job.project,
-            str(job.user_id),
-            os.fsencode(job.path),
-            job.draft.model_dump_json(),
-            str(stamp.device),
-            str(stamp.inode),
-            stamp.size_bytes,
-            stamp.mtime_ns,
-            job.storage_path,
-            job.row_seen,
-            job.cancelling,
-            job.last_error,
+            "UPDATE upload SET paused=? WHERE dataset_id IN (SELECT value FROM json_each(?))", int(paused), keys
         )
 
-    def note(
-        self,
-        job: UploadJob,
-        *,
-        row_seen: bool | None = None,
-        cancelling: bool | None = None,
-        last_error: str | None = None,
-    ) -> UploadJob:
-        """Commit changed facts and return the job with them."""
-        changed = replace(
-            job,
-            row_seen=job.row_seen if row_seen is None else row_seen,
-            cancelling=job.cancelling if cancelling is None else cancelling,
-            last_error=job.last_error if last_error is None else last_error,
+    def set_order(self, dataset_ids: Iterable[UUID]) -> None:
+        """Note in one commit in which order uploads are to be taken."""
+        keys = json.dumps([str(dataset_id) for dataset_id in dataset_ids])
+        self._write(
+            "UPDATE upload SET place = places.key FROM json_each(?) AS places WHERE upload.dataset_id = places.value",
+            keys,
         )
-        if changed != job:
-            self._write(
-                "UPDATE upload SET row_seen=?, cancelling=?, last_error=? WHERE dataset_id=?",
-                changed.row_seen,
-                changed.cancelling,
-                changed.last_error,
-                str(job.dataset_id),
-            )
-        return changed
 
     def remove(self, dataset_id: UUID) -> None:
         """The upload has ended."""
         self._write("DELETE FROM upload WHERE dataset_id=?", str(dataset_id))
 
     def jobs(self, project: str, user_id: UUID) -> list[UploadJob]:
-        """The open uploads of one user in one project, oldest first."""
+        """The open uploads of one user in one project, in the order they are to be taken."""
         with self._lock, translated(self._path):
             rows = self._db.execute(
-                "SELECT * FROM upload WHERE project=? AND user_id=? ORDER BY rowid",
+                "SELECT * FROM upload WHERE project=? AND user_id=? ORDER BY place, rowid",
                 (project, str(user_id)),
             ).fetchall()
         return [_job(row) for row in rows]
@@ -150,16 +169,18 @@ class Journal:
             self._db.execute(sql, values)
 
 
+def _values(job: UploadJob) -> dict[str, Any]:
+    stamp = job.stamp
+    return {name: write(getattr(job, name)) for name, (write, _) in _COLUMNS.items()} | {
+        # Numbers of 64 bits without a sign do not fit SQLite's integers.
+        "device": str(stamp.device),
+        "inode": str(stamp.inode),
+        "size_bytes": stamp.size_bytes,
+        "mtime_ns": stamp.mtime_ns,
+    }
+
+
 def _job(row: Row) -> UploadJob:
-    return UploadJob(
-        dataset_id=UUID(row["dataset_id"]),
-        project=row["project"],
-        user_id=UUID(row["user_id"]),
-        path=Path(os.fsdecode(row["path"])),
-        draft=DatasetDraft.model_validate_json(row["draft"]),
-        stamp=FileStamp(int(row["device"]), int(row["inode"]), row["size_bytes"], row["mtime_ns"]),
-        storage_path=row["storage_path"],
-        row_seen=bool(row["row_seen"]),
-        cancelling=bool(row["cancelling"]),
-        last_error=row["last_error"],
-    )
+    values = {name: read(row[name]) for name, (_, read) in _COLUMNS.items()}
+    stamp = FileStamp(int(row["device"]), int(row["inode"]), row["size_bytes"], row["mtime_ns"])
+    return UploadJob(dataset_id=UUID(row["dataset_id"]), stamp=stamp, **values)

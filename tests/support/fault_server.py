@@ -1,29 +1,33 @@
 """A proxy in front of a real server that misbehaves on command: what no real server does when asked to.
 
 `FaultServer` passes HTTP requests on, one connection each, and applies the first rule that matches: answer in the
-server's place, cut, stall, slow down, drip, or swallow the answer after the server has done its work. Every request is
-recorded with its headers. Threads are named `fault-*`. What is right or wrong about a client is decided in the tests.
+server's place, cut, stall, slow down, drip, send twice, or swallow or rewrite the answer after the server has done its
+work. Every request is recorded with its headers. Threads are named `fault-*`. What is right or wrong about a client is
+decided in the tests.
 """
 
 from __future__ import annotations
 
-import contextlib
 import random
 import re
 import socket
-import struct
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+from tests.support.fault_wire import BLOCK_BYTES, Body, closing_head, parse_head, read_head, reset, wake
 from tests.support.faults import (
     Answer,
     Before,
     CutAnswer,
     CutRequest,
     Drip,
+    Duplicate,
     Fault,
+    Freeze,
+    Rewrite,
     Rule,
     Seen,
     Stall,
@@ -37,11 +41,8 @@ from tests.support.faults import (
 __all__ = ["Answer", "Before", "CutAnswer", "CutRequest", "Drip", "FaultServer", "Stall", "Throttle"]
 __all__ += ["busy", "portal", "redirect"]
 
-#: Bytes passed on at a time; small, so that cuts and throttling are exact to a block.
-_BLOCK_BYTES = 16 * 1024
 #: Kernel buffers on the client's side stay small, so that a stalled reader is felt soon.
 _BUFFER_BYTES = 64 * 1024
-_HEAD_LIMIT_BYTES = 64 * 1024
 _PATIENCE_S = 60.0
 
 
@@ -55,6 +56,7 @@ class FaultServer:
         self._random = random.Random(seed)
         self._lock = threading.Condition()
         self._rules: list[Rule] = []
+        self._weather: Callable[[Seen], Fault | None] | None = None
         self._requests: list[Seen] = []
         self._open: set[socket.socket] = set()
         self._closing = threading.Event()
@@ -83,16 +85,22 @@ class FaultServer:
             self._rules.insert(0, rule)
         return rule
 
+    def set_weather(self, weather: Callable[[Seen], Fault | None]) -> None:
+        """Ask `weather` for the fault of each request that no rule is for; one request at a time."""
+        with self._lock:
+            self._weather = weather
+
     def clear(self) -> None:
         """Behave from now on; what is being slowed down goes on at full speed."""
         with self._lock:
             self._rules.clear()
+            self._weather = None
 
     def refuse(self) -> None:
         """Listen no more: the next connections are refused."""
         listener, self._listener = self._listener, None
         if listener is not None:
-            _wake(listener)
+            wake(listener)
             listener.close()
 
     def accept(self) -> None:
@@ -113,7 +121,7 @@ class FaultServer:
         with self._lock:
             connections = list(self._open)
         for connection in connections:
-            _wake(connection)
+            wake(connection)
 
     def __enter__(self) -> Self:
         return self
@@ -138,24 +146,24 @@ class FaultServer:
         try:
             self._handle(client)
         except OSError:
-            _reset(client)
+            reset(client)
         finally:
             with self._lock:
                 self._open.discard(client)
             client.close()
 
     def _handle(self, client: socket.socket) -> None:
-        head, rest = _read_head(client)
+        head, rest = read_head(client)
         if not head:
             return
-        seen = _parse(head)
+        seen = parse_head(head)
         with self._lock:
             fault = self._choose(seen)
             seen.fault = type(fault).__name__ if fault else ""
             self._requests.append(seen)
         if isinstance(fault, Before):
             fault.action()
-        body = _Body(client, rest, seen)
+        body = Body(client, rest, seen)
         if isinstance(fault, Answer):
             self._answer(client, body, fault)
         elif isinstance(fault, Stall):
@@ -172,42 +180,63 @@ class FaultServer:
             rule.used += 1
             if rule.used > rule.skip and (rule.times is None or rule.used <= rule.skip + rule.times):
                 return rule.fault
-        return None
+        return self._weather(seen) if self._weather is not None else None
 
     def _is_on(self, fault: Fault) -> bool:
         with self._lock:
             return any(rule.fault is fault for rule in self._rules)
 
-    def _answer(self, client: socket.socket, body: _Body, answer: Answer) -> None:
+    def _answer(self, client: socket.socket, body: Body, answer: Answer) -> None:
         headers = {**answer.headers, "Content-Length": str(len(answer.body)), "Connection": "close"}
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         client.sendall(f"HTTP/1.1 {answer.status} Fault\r\n{lines}\r\n".encode("latin-1") + answer.body)
         # A connection closed with unread bytes is reset, and the reset may overtake the answer.
-        while body.read(_BLOCK_BYTES):
+        while body.read(BLOCK_BYTES):
             pass
 
-    def _stall(self, client: socket.socket, body: _Body, fault: Stall) -> None:
-        while body.seen.body_bytes < fault.at and body.read(min(_BLOCK_BYTES, fault.at - body.seen.body_bytes)):
+    def _stall(self, client: socket.socket, body: Body, fault: Stall) -> None:
+        while body.seen.body_bytes < fault.at and body.read(min(BLOCK_BYTES, fault.at - body.seen.body_bytes)):
             pass
         self._closing.wait(_PATIENCE_S)
-        _reset(client)
+        reset(client)
 
-    def _pass_on(self, client: socket.socket, head: bytes, body: _Body, fault: Fault | None) -> None:
+    def _pass_on(self, client: socket.socket, head: bytes, body: Body, fault: Fault | None) -> None:
         assert self._upstream is not None
+        if isinstance(fault, Duplicate):
+            self._pass_twice(client, head, body, fault)
+            return
         with socket.create_connection(self._upstream, timeout=_PATIENCE_S) as server:
-            server.sendall(_closing_head(head))
-            if not self._pass_body_on(server, body, fault):
-                _reset(server)
-                _reset(client)
+            server.sendall(closing_head(head))
+            if self._pass_body_on(server, body, fault):
+                self._pass_answer_on(client, server, fault)
                 return
-            self._pass_answer_on(client, server, fault)
+            if isinstance(fault, Freeze):
+                self._closing.wait(fault.for_s)
+            elif isinstance(fault, CutRequest) and fault.in_order:
+                return
+            reset(server)
+            reset(client)
 
-    def _pass_body_on(self, server: socket.socket, body: _Body, fault: Fault | None) -> bool:
+    def _pass_twice(self, client: socket.socket, head: bytes, body: Body, fault: Duplicate) -> None:
+        """The same request twice, one after the other; the client gets one of the answers."""
+        assert self._upstream is not None
+        blocks = []
+        while block := body.read(BLOCK_BYTES):
+            blocks.append(block)
+        for number in (1, 2):
+            with socket.create_connection(self._upstream, timeout=_PATIENCE_S) as server:
+                server.sendall(closing_head(head) + b"".join(blocks))
+                while block := server.recv(BLOCK_BYTES):
+                    if number == fault.answer:
+                        client.sendall(block)
+
+    def _pass_body_on(self, server: socket.socket, body: Body, fault: Fault | None) -> bool:
+        """False when the body was cut short."""
         cut_at = -1
-        if isinstance(fault, CutRequest):
+        if isinstance(fault, CutRequest | Freeze):
             cut_at = fault.at if fault.at is not None else self._random.randrange(max(1, body.seen.content_length))
         while True:
-            wanted = _BLOCK_BYTES if cut_at < 0 else min(_BLOCK_BYTES, cut_at - body.seen.body_bytes)
+            wanted = BLOCK_BYTES if cut_at < 0 else min(BLOCK_BYTES, cut_at - body.seen.body_bytes)
             if wanted == 0:
                 return False
             block = body.read(wanted)
@@ -225,83 +254,22 @@ class FaultServer:
         if isinstance(fault, Drip):
             self._drip(client, server, fault.pause_s)
             return
-        while block := server.recv(_BLOCK_BYTES):
+        if isinstance(fault, Rewrite):
+            answer_head, rest = read_head(server)
+            client.sendall(fault.apply(answer_head) + b"\r\n\r\n" + rest)
+        while block := server.recv(BLOCK_BYTES):
             if left >= 0:
                 block = block[:left]
                 left -= len(block)
             client.sendall(block)
         if left >= 0:
-            _reset(client)
+            reset(client)
 
     def _drip(self, client: socket.socket, server: socket.socket, pause_s: float) -> None:
-        head, body = _read_head(server)
+        head, body = read_head(server)
         client.sendall(head + b"\r\n\r\n")
-        while body := body or server.recv(_BLOCK_BYTES):
+        while body := body or server.recv(BLOCK_BYTES):
             if self._closing.wait(pause_s):
                 return
             client.sendall(body[:1])
             body = body[1:]
-
-
-class _Body:
-    """The body of a request with a Content-Length."""
-
-    def __init__(self, client: socket.socket, rest: bytes, seen: Seen) -> None:
-        self._client = client
-        self._rest = rest
-        self.seen = seen
-
-    def read(self, limit: int) -> bytes:
-        """Up to `limit` bytes; empty at the end. Raises OSError when the client goes away before it."""
-        left = self.seen.content_length - self.seen.body_bytes
-        if left <= 0:
-            return b""
-        limit = min(limit, left)
-        if self._rest:
-            block, self._rest = self._rest[:limit], self._rest[limit:]
-        else:
-            block = self._client.recv(limit)
-        if not block:
-            raise ConnectionResetError("the client went away")
-        self.seen.body_bytes += len(block)
-        return block
-
-
-def _read_head(client: socket.socket) -> tuple[bytes, bytes]:
-    data = b""
-    while b"\r\n\r\n" not in data:
-        block = client.recv(_BLOCK_BYTES)
-        if not block or len(data) > _HEAD_LIMIT_BYTES:
-            return b"", b""
-        data += block
-    head, _, rest = data.partition(b"\r\n\r\n")
-    return head, rest
-
-
-def _parse(head: bytes) -> Seen:
-    first, *lines = head.decode("latin-1").split("\r\n")
-    method, path, _version = first.split(" ", 2)
-    headers = {}
-    for line in lines:
-        name, _, value = line.partition(":")
-        headers[name.strip().lower()] = value.strip()
-    return Seen(method, path, headers)
-
-
-def _closing_head(head: bytes) -> bytes:
-    """The head with `Connection: close`, so that the end of the answer is the end of the stream."""
-    lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"connection:")]
-    return b"\r\n".join([*lines, b"Connection: close"]) + b"\r\n\r\n"
-
-
-def _reset(connection: socket.socket) -> None:
-    """Close with RST instead of FIN; only for the thread that serves the connection."""
-    with contextlib.suppress(OSError):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.close()
-
-
-def _wake(connection: socket.socket) -> None:
-    """End whatever another thread waits for on this socket; closing alone would not."""
-    with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)

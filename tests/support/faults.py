@@ -20,9 +20,25 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class CutRequest:
-    """Reset both connections after `at` bytes of the body; None: at a seeded random byte of it."""
+    """End both connections after `at` bytes of the body, by a reset or `in_order`; None: at a seeded random byte."""
 
     at: int | None = None
+    in_order: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """Pass `at` bytes of the body on (None: a seeded random number), then nothing any more `for_s`, then reset."""
+
+    at: int | None = None
+    for_s: float = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Pass the whole request on twice; the client gets the first or the second `answer`."""
+
+    answer: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +70,31 @@ class Drip:
 
 
 @dataclass(frozen=True, slots=True)
+class Rewrite:
+    """Let the server do its work, then change the status or headers of its answer (None: leave a header out)."""
+
+    status: int = 0
+    headers: Mapping[str, str | None] = field(default_factory=dict)
+
+    def apply(self, head: bytes) -> bytes:
+        """The changed head of an answer."""
+        first, *lines = head.decode("latin-1").split("\r\n")
+        if self.status:
+            first = f"HTTP/1.1 {self.status} Fault"
+        gone = {name.lower() for name in self.headers}
+        lines = [line for line in lines if line.partition(":")[0].strip().lower() not in gone]
+        lines += [f"{name}: {value}" for name, value in self.headers.items() if value is not None]
+        return "\r\n".join([first, *lines]).encode("latin-1")
+
+
+@dataclass(frozen=True, slots=True)
 class Before:
     """Run something before the request is passed on unharmed."""
 
     action: Callable[[], object]
 
 
-Fault = Answer | CutRequest | CutAnswer | Stall | Throttle | Drip | Before
+Fault = Answer | CutRequest | CutAnswer | Stall | Freeze | Throttle | Drip | Duplicate | Rewrite | Before
 
 
 def portal() -> Answer:

@@ -21,11 +21,12 @@ FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "misc", "base"}
 WORDS = {
     f"lorry.core.{name}" for name in ("model", "transfers", "events", "errors", "cancel", "progress", "config", "paths")
 }
-DECISIONS = {f"lorry.core.{name}" for name in ("bandwidth", "checksum", "chunks", "plan", "retry", "source")}
+DECISIONS = {f"lorry.core.{name}" for name in ("checksum", "chunks", "plan", "retry", "source")}
 REMOTE, STORE, CHECKS = "lorry.core.remote", "lorry.core.store", "lorry.core.checks"
 WORK = {
     f"lorry.core.{name}"
     for name in (
+        "bandwidth",
         "client",
         "doctor",
         "effects",

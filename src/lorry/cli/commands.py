@@ -101,6 +101,7 @@ def _upload(arguments: argparse.Namespace, around: Surroundings) -> int:
         return 1
     with around.signed_in() as client:
         follower = Follower(client, wait_for_verdict=arguments.wait, quiet=arguments.json)
+        client.read_limits()
         outcomes = []
         for path in arguments.files:
             try:
@@ -116,7 +117,13 @@ def _resume(arguments: argparse.Namespace, around: Surroundings) -> int:
     with around.signed_in() as client:
         follower = Follower(client, wait_for_verdict=arguments.wait, quiet=arguments.json)
         client.resume_interrupted()
-        outcomes = [follower.add(t.dataset_id, str(t.path)) for t in client.snapshot()]
+        outcomes = []
+        for transfer in client.snapshot():
+            if transfer.is_cancelling:
+                follower.add_cleaning(transfer.dataset_id)
+            else:
+                outcomes.append(follower.add(transfer.dataset_id, str(transfer.path)))
+        client.resume_all()
         follower.run()
     if not outcomes and not arguments.json:
         print("Nothing to resume.")

@@ -15,11 +15,12 @@ from lorry.core.client import Client
 from lorry.core.errors import LorryError
 from lorry.core.events import DatasetChanged, DatasetGone, TransferChanged, TransferRemoved
 from lorry.core.model import Dataset, DatasetDraft, DatasetStatus
-from lorry.core.transfers import Transfer, TransferState
+from lorry.core.transfers import Transfer, TransferState, WaitReason
 from lorry.text import format as fmt
 from lorry.text.error_text import describe_draft_errors
 
 _TICK_S = 0.1
+_KEPT = "What was sent is kept; go on with: lorry resume"
 
 
 @dataclass(slots=True)
@@ -77,12 +78,17 @@ class Follower:
         self._wake = threading.Event()
         self._open: dict[UUID, Outcome] = {}
         self._cleaning: set[UUID] = set()
+        self._said: dict[UUID, str] = {}
         client.subscribe(self._wake.set)
 
     def add(self, dataset_id: UUID, file: str) -> Outcome:
         """Follow one more upload."""
         outcome = self._open[dataset_id] = Outcome(file, dataset_id)
         return outcome
+
+    def add_cleaning(self, dataset_id: UUID) -> None:
+        """Wait for a given-up upload to be cleared away; it is no outcome."""
+        self._cleaning.add(dataset_id)
 
     def run(self) -> None:
         """Return when every upload has ended, and with it what a failed one had made on the server."""
@@ -109,6 +115,10 @@ class Follower:
             return
         outcome.storage_path = transfer.storage_path
         name = fmt.safe_name(transfer.draft.file_name)
+        began = fmt.begin_detail(transfer)
+        if began and began != self._said.get(transfer.dataset_id):
+            self._said[transfer.dataset_id] = began
+            self._line.say(f"{name}: {began}.")
         if transfer.state is TransferState.DONE and transfer.dataset is not None:
             self._line.say(f"{name}: uploaded, {fmt.size(transfer.progress.size_bytes)}. Validation in progress.")
             if transfer.error is not None:
@@ -117,12 +127,13 @@ class Follower:
                 self._end(outcome, transfer.dataset)
             else:
                 self._dataset(transfer.dataset)
-        elif transfer.state is TransferState.FAILED and transfer.error is not None:
+        elif transfer.error is not None and _needs_user(transfer):
+            is_kept = not transfer.error.is_final
             outcome.status = "failed"
-            outcome.sentence = error_sentence(transfer.error)
+            outcome.sentence = error_sentence(transfer.error) + (f" {_KEPT}" if is_kept else "")
             outcome.details = error_details(transfer.error)
             del self._open[transfer.dataset_id]
-            if transfer.error.is_final:
+            if not is_kept:
                 self._cleaning.add(transfer.dataset_id)
                 self._client.dismiss_upload(transfer.dataset_id)
 
@@ -143,3 +154,8 @@ class Follower:
         outcome.status = dataset.status.value
         outcome.storage_path = dataset.storage_path
         del self._open[dataset.id]
+
+
+def _needs_user(transfer: Transfer) -> bool:
+    """True when nothing more happens by itself; a command does not wait for somebody to sign in."""
+    return transfer.state is TransferState.FAILED or transfer.waits_for is WaitReason.SIGN_IN

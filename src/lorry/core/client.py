@@ -213,8 +213,10 @@ class Client:
                 file_size=source.stamp.size_bytes,
             )
 
-    def upload(self, path: Path, draft: DatasetDraft) -> UUID:
+    def upload(self, path: Path, draft: DatasetDraft, checksums: dict[str, object] | None = None) -> UUID:
         """Queue the upload of a file and return the id its dataset will have.
+
+        With `checksums`, made of the file by a check, what is sent is compared with what was checked.
 
         Raises:
             AuthError: nobody is signed in.
@@ -232,6 +234,7 @@ class Client:
             draft=draft.model_copy(update={"file_size": stamp.size_bytes}),
             stamp=stamp,
             storage_path=storage_path(user_id, dataset_id, draft.file_name),
+            checksums=checksums,
         )
         self._engine.submit(job, is_new=True)
         return dataset_id

@@ -140,9 +140,10 @@ class QueueControl:
             stamp = source.stamp
         is_moved = path != job.path and (stamp.size_bytes, stamp.mtime_ns) == (job.stamp.size_bytes, job.stamp.mtime_ns)
         draft = job.draft.model_copy(update={"file_size": stamp.size_bytes})
-        facts = {"path": path, "stamp": stamp, "draft": draft}
-        if is_moved and job.hashed_bytes >= job.offset_bytes:
+        facts: dict[str, object] = {"path": path, "stamp": stamp, "draft": draft}
+        if is_moved and (job.hashed_bytes >= job.offset_bytes or job.checksums):
             return self._journal.note(job, **facts)
+        facts["checksums"] = None
         # The row keeps the size it was made with, so another size needs another row; its bytes have to go in any case.
         return self._journal.note(job, **facts, starting_over=job.starting_over or job.row_seen)
 

@@ -28,7 +28,6 @@ from lorry.core.errors import (
     OffsetConflictError,
     RejectedError,
     ServerError,
-    SourceError,
     StoreError,
 )
 from lorry.core.model import UploadTicket
@@ -96,7 +95,7 @@ class Sender:
         self._bandwidth = bandwidth
         self._meter = meter
         self._on_all_sent = on_all_sent
-        self._hasher = FileHasher(job.stamp.size_bytes)
+        self._hasher = FileHasher(job.stamp.size_bytes, job.checksums)
         self._ticket: UploadTicket | None = None
         self._ticket_life_s = 0.0
         self._tus: TusApi | None = None
@@ -162,7 +161,7 @@ class Sender:
         """Begin again from zero: nothing sent, nothing hashed."""
         empty = self.job.forgetting_upload()
         self.note(**{name: getattr(empty, name) for name in _SENT_FACTS})
-        self._hasher = FileHasher(self.job.stamp.size_bytes)
+        self._hasher = FileHasher(self.job.stamp.size_bytes, self.job.checksums)
         self._cut = None
 
     def is_primed(self, offset_bytes: int) -> bool:
@@ -180,11 +179,7 @@ class Sender:
             start_bytes = self._hasher.position_bytes
             if end_bytes > start_bytes:
                 blocks = source.blocks(start_bytes, end_bytes - start_bytes)
-                try:
-                    self._hasher.prime(blocks, self.token, job.slices, prefix)
-                except SourceError as error:
-                    error.context |= source.context
-                    raise
+                self._hasher.prime(blocks, self.token, job.slices, prefix)
 
     def send(self, source: SourceFile, offset_bytes: int) -> bool:
         """Send everything from `offset_bytes` on, piece by piece.
@@ -208,9 +203,11 @@ class Sender:
                 with suppress(StoreError):
                     self._note_progress(offset_bytes)
                 self._cut = (offset_bytes, began)
-                if isinstance(error, RejectedError) and "proxy" in error.context and count > STEP_BYTES:
-                    # A proxy on the way refuses pieces of this size; the server itself would take the file.
-                    raise OffsetConflictError(ErrorCode.OFFSET_CONFLICT, error.detail) from error
+                if isinstance(error, RejectedError) and "proxy" in error.context:
+                    error.context["size_bytes"] = count
+                    if count > STEP_BYTES:
+                        # A proxy on the way refuses pieces of this size; the server itself would take the file.
+                        raise OffsetConflictError(ErrorCode.OFFSET_CONFLICT, error.detail) from error
                 raise
             self._bandwidth.succeeded(progress.offset_bytes - offset_bytes, time.monotonic() - began)
             offset_bytes, is_complete = progress.offset_bytes, progress.is_complete
@@ -290,7 +287,7 @@ class Sender:
 
 
 #: What `UploadJob.forgetting_upload` resets.
-_SENT_FACTS = ("upload_id", "offset_bytes", "hashed_bytes", "prefix_sha256", "slices", "checksums", "final_sent")
+_SENT_FACTS = ("upload_id", "offset_bytes", "hashed_bytes", "prefix_sha256", "slices", "final_sent")
 
 
 def _blocks(content: bytes) -> Iterator[bytes]:

@@ -24,7 +24,7 @@ BLOCK_BYTES = 1024 * 1024
 
 
 class SourceFile:
-    """An open dataset file. Use as a context manager."""
+    """An open dataset file. Use as a context manager; a SourceError that leaves it names the file."""
 
     def __init__(self, path: Path, handle: BinaryIO, stamp: FileStamp) -> None:
         self.path = path
@@ -63,7 +63,7 @@ class SourceFile:
         if source.stamp == stamp:
             return source
         with source:
-            raise SourceError(ErrorCode.FILE_CHANGED, "not the file that was chosen", context=source.context)
+            raise SourceError(ErrorCode.FILE_CHANGED, "not the file that was chosen")
 
     def __enter__(self) -> Self:
         return self
@@ -71,6 +71,8 @@ class SourceFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _tb: TracebackType | None
     ) -> None:
+        if isinstance(error, SourceError):
+            error.context = self.context | error.context
         self.close()
 
     def close(self) -> None:
@@ -93,9 +95,9 @@ class SourceFile:
             try:
                 block = self._handle.read(min(BLOCK_BYTES, left))
             except OSError as error:
-                raise SourceError(ErrorCode.FILE_UNREADABLE, str(error), context=self.context) from error
+                raise SourceError(ErrorCode.FILE_UNREADABLE, str(error)) from error
             if not block:
-                raise SourceError(ErrorCode.FILE_CHANGED, "it became shorter", context=self.context)
+                raise SourceError(ErrorCode.FILE_CHANGED, "it became shorter")
             left -= len(block)
             if not left:
                 self.check_unchanged()
@@ -106,7 +108,7 @@ class SourceFile:
         try:
             on_disk = os.fstat(self._handle.fileno())
         except OSError as error:
-            raise SourceError(ErrorCode.FILE_UNREADABLE, str(error), context=self.context) from error
+            raise SourceError(ErrorCode.FILE_UNREADABLE, str(error)) from error
         same = (on_disk.st_size, on_disk.st_mtime_ns) == (self.stamp.size_bytes, self.stamp.mtime_ns)
         try:
             at_path = self.path.stat()
@@ -114,9 +116,9 @@ class SourceFile:
         except FileNotFoundError:
             pass  # deleted while open: the bytes are still ours to read
         except OSError as error:
-            raise SourceError(ErrorCode.FILE_UNREADABLE, str(error), context=self.context) from error
+            raise SourceError(ErrorCode.FILE_UNREADABLE, str(error)) from error
         if not same:
-            raise SourceError(ErrorCode.FILE_CHANGED, "size, time or identity differ", context=self.context)
+            raise SourceError(ErrorCode.FILE_CHANGED, "size, time or identity differ")
 
     @property
     def context(self) -> dict[str, str | int]:

@@ -140,7 +140,7 @@ class UploadJob:
         offset_bytes: what the server was last seen to hold; shown, never relied on.
         hashed_bytes, prefix_sha256: SHA-256 of that much of the file as it was sent.
         slices: SHA-256 of the file's complete 32 MiB slices up to there.
-        checksums: the row's `checksums`, known before the last bytes are sent.
+        checksums: the row's `checksums`: from a check of the file, else known before its last bytes are sent.
         final_sent: the last bytes were on their way; the object may exist although no answer came.
         restarts: when the upload had to begin again from zero, as POSIX times.
     """
@@ -176,6 +176,5 @@ class UploadJob:
             hashed_bytes=0,
             prefix_sha256="",
             slices=(),
-            checksums=None,
             final_sent=False,
         )

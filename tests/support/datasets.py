@@ -25,6 +25,9 @@ _TEMPLATES = 48
 _CHUNK_BYTES = 1024 * 1024
 # Filled in for each conversation: ten digits, wide enough for any file.
 _NUMBER = "0000000000"
+#: The same number in letters, in a text of each conversation, so that no two of them are alike.
+_NAME = "aaaaaaaaaa"
+_LETTERS = bytes.maketrans(b"0123456789", b"abcdefghij")
 
 _OPENINGS = (
     "I keep putting off",
@@ -92,7 +95,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """The bytes of one conversation, split where its number goes, and its figures."""
+    """The bytes of one conversation, split where its number goes, in digits or in letters, and its figures."""
 
     parts: tuple[bytes, ...]
     lines: int
@@ -101,7 +104,9 @@ class _Template:
     words: int
 
     def fill(self, number: int) -> bytes:
-        return b"%010d" % number if not self.parts else (b"%010d" % number).join(self.parts)
+        digits = b"%010d" % number
+        filling = {_NUMBER.encode(): digits, _NAME.encode(): digits.translate(_LETTERS)}
+        return b"".join([filling.get(part, part) for part in self.parts])
 
 
 def make_dataset(kind: Kind, size_bytes: int, path: Path, *, seed: int = 1) -> Expected:
@@ -207,6 +212,7 @@ def _frame(kind: Kind) -> tuple[Callable[[int, int], bytes], bytes, bytes]:
 
 def _make_template(kind: Kind, chooser: random.Random) -> _Template:
     texts = [_make_text(chooser, is_answer=bool(index % 2)) for index in range(2 * chooser.randint(1, 5))]
+    texts[0] = f"My name is {_NAME}. {texts[0]}"
     words = sum(text.count(" ") + 1 for text in texts)
     if kind in ("conversation_lines", "array"):
         text = json.dumps(_conversation(texts), ensure_ascii=chooser.random() < 0.2)
@@ -219,7 +225,7 @@ def _make_template(kind: Kind, chooser: random.Random) -> _Template:
             text = _indented({"conversation_metadata": metadata, "training_pairs": pairs})
         else:
             text = ",\n".join(_indented(pair) for pair in pairs)
-    parts = tuple(text.encode().split(_NUMBER.encode()))
+    parts = tuple(re.split(f"({_NUMBER}|{_NAME})".encode(), text.encode()))
     return _Template(parts, text.count("\n"), len(texts), len(texts) // 2, words)
 
 

@@ -77,7 +77,8 @@ def test_hostile_files_end_in_a_report(content: bytes, name: str) -> None:
 
 def test_a_giant_line_is_passed_over_without_being_loaded(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    row = json.dumps({"conversation_id": "a", "turns": [{"role": "assistant", "content": "x"}]}).encode()
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "x"}]
+    row = json.dumps({"conversation_id": "a", "turns": turns}).encode()
     with path.open("wb") as file:
         file.write(row + b'\n{"conversation_id": "')
         for _ in range(40):

@@ -18,7 +18,8 @@ Found = tuple[str, str, int, int, str]
 
 
 def conversation(number: int, **changes: Any) -> dict[str, Any]:
-    turns = [{"role": "user", "content": "May I ask?"}, {"role": "assistant", "content": "Please do."}]
+    question = {"role": "user", "content": f"May I ask question {number}?"}
+    turns = [question, {"role": "assistant", "content": "Please do."}]
     return {"conversation_id": f"c{number}", "turns": turns, **changes}
 
 
@@ -27,7 +28,7 @@ def pair(number: int, **changes: Any) -> dict[str, Any]:
         "id": f"p{number}",
         "conversation_id": f"c{number}",
         "turn_number": 2,
-        "current_user_input": "May I ask?",
+        "current_user_input": f"May I ask question {number}?",
         "target_response": "Please do.",
         **changes,
     }
@@ -136,9 +137,10 @@ CONVERSATION_ROWS: dict[str, tuple[str, Expected]] = {
     "C18 missing": (dumps(without(conversation(99), "conversation_id")), [("C18", "error", 1, "conversation_id")]),
     "C18 blank": (dumps(conversation(99, conversation_id=" ")), [("C18", "error", '" "', "conversation_id")]),
     "C18 no text": (dumps(conversation(99, conversation_id=7)), [("C18", "error", "7", "conversation_id")]),
-    "C18 repeated": (dumps(conversation(0)), [("C18", "error", '"c0"', "conversation_id")]),
+    "C18 repeated": (dumps(conversation(99, conversation_id="c0")), [("C18", "error", '"c0"', "conversation_id")]),
     "C18 repeated further right": (
-        '{"note": "c0", "turns": [{"role": "assistant", "content": "Hm."}], "conversation_id":"c0"}',
+        '{"note": "c0", "turns": [{"role": "user", "content": "Hm?"}, {"role": "assistant", "content": "Hm."}], '
+        '"conversation_id":"c0"}',
         [("C18", "error", '"c0"}', "conversation_id")],
     ),
     "F14": (dumps(pair(99)), [("F14", "error", 1, "")]),
@@ -195,7 +197,7 @@ def test_turn_numbers_that_fall_within_a_run(tmp_path: Path) -> None:
 
 
 def test_a_repeated_conversation_id_names_both_lines(tmp_path: Path) -> None:
-    report = check(tmp_path, conversations(0, 20) + dumps(conversation(4)))
+    report = check(tmp_path, conversations(0, 20) + dumps(conversation(20, conversation_id="c4")))
     assert [item.message for item in report.findings] == ["conversation_id is already used on line 5"]
 
 
@@ -326,7 +328,10 @@ def document(first: int = 0, number: int = 12, **metadata: Any) -> dict[str, Any
     groups = [
         {
             "conversation_metadata": {"conversation_id": f"c{index}"},
-            "training_pairs": [pair(1, turn_number=2), pair(2, turn_number=4)],
+            "training_pairs": [
+                pair(1, turn_number=2, current_user_input=f"May I ask {index}?"),
+                pair(2, turn_number=4, current_user_input=f"May I ask {index} again?"),
+            ],
         }
         for index in range(first, first + number)
     ]
@@ -391,8 +396,8 @@ def test_a_broken_element_of_an_indented_document_does_not_hide_the_next_ones(tm
     lines = text.split("\n")
     odd = [number for number, line in enumerate(lines) if "Please do." in line][45]
     lines[odd] = lines[odd].replace("Please do.", 'Please "do.')
-    later = [number for number, line in enumerate(lines) if "May I ask?" in line][70]
-    lines[later] = lines[later].replace('"May I ask?"', "5")
+    later = [number for number, line in enumerate(lines) if "May I ask " in line][70]
+    lines[later] = lines[later].replace('"May I ask 35?"', "5")
     report = check(tmp_path, "\n".join(lines), "a.json")
     # Of 40 conversations with two pairs each, one is lost.
     assert found(report) == [
@@ -468,6 +473,8 @@ def test_the_layout_is_recognised(tmp_path: Path, layout: str) -> None:
 def test_findings_beyond_the_limit_are_counted_but_not_kept(tmp_path: Path) -> None:
     content = conversations(0, 10) + "7\n" * 500 + dumps(*[conversation(1)] * 30)
     report = check(tmp_path, content, max_findings_per_code=5)
-    assert report.counts_by_code == {"C18": 30, "R02": 500}
-    assert report.findings_total == report.counts["error"] == 530
-    assert [item.line for item in report.findings] == [11, 12, 13, 14, 15, 511, 512, 513, 514, 515]
+    assert report.counts_by_code == {"C18": 30, "C19": 30, "R02": 500}
+    assert (report.findings_total, report.counts["error"]) == (560, 530)
+    assert [item.line for item in report.findings if item.code == "R02"] == [11, 12, 13, 14, 15]
+    assert [item.line for item in report.findings if item.code == "C18"] == [511, 512, 513, 514, 515]
+    assert [item.line for item in report.findings if item.code == "C19"] == [511, 512, 513, 514, 515]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from lorry.core.checks import check_file
-from lorry.core.checks.statistics import histogram, median, tokens_of
+from lorry.core.checks.histograms import SIZE_BINS, TURN_BINS, histogram, rounded_ratio
+from lorry.core.checks.statistics import tokens_of
 
 
 def check(folder: Path, rows: list[Any]) -> Any:
@@ -44,12 +45,19 @@ def test_conversation_lines(tmp_path: Path) -> None:
     assert figures["avg_tokens_per_turn"] == 3.5
     assert [(bar["from"], bar["count"]) for bar in figures["turns_histogram"]] == [(2, 1), (3, 0), (4, 1)]
     # 11 words are 14.3 tokens, 5 words 6.5.
-    assert {bar["from"]: bar["count"] for bar in figures["tokens_histogram"] if bar["count"]} == {7: 1, 14: 1}
-    assert figures["words_by_role"] == {
-        "user": {"texts": 2, "median_words": 4.0},
-        "assistant": {"texts": 3, "median_words": 1.0},
-        "system": {"texts": 1, "median_words": 4.0},
+    assert {bar["from"]: bar["count"] for bar in figures["tokens_histogram"] if bar["count"]} == {1: 1, 10: 1}
+    # 13 and 8 characters; 3, 3 and 12; 14.
+    roles = figures["roles"]
+    assert {role: (roles[role]["texts"], roles[role]["characters"]) for role in roles} == {
+        "user": (2, 21),
+        "assistant": (3, 18),
+        "system": (1, 14),
     }
+    assert roles["assistant"]["histogram"] == [
+        {"from": 1, "to": 9, "count": 2},
+        {"from": 10, "to": 14, "count": 1},
+    ]
+    assert figures["characters"] == 53
 
 
 def pair(identity: str, conversation_id: str, number: int, question: str, answer: str | None) -> dict[str, Any]:
@@ -82,7 +90,7 @@ def test_pair_lines_of_scattered_conversations(tmp_path: Path) -> None:
     assert figures["avg_turns_per_conversation"] == 4.0
     assert figures["avg_tokens_per_turn"] == 2.88  # 23 / 8
     assert {bar["from"]: bar["count"] for bar in figures["turns_histogram"] if bar["count"]} == {2: 1, 6: 1}
-    assert figures["words_by_role"]["system"] == {"texts": 4, "median_words": 2.0}
+    assert (figures["roles"]["system"]["texts"], figures["roles"]["system"]["characters"]) == (4, 28)
     assert report.sample[0]["turns"][:3] == [
         {"role": "system", "content": "be kind"},
         {"role": "user", "content": "a b"},
@@ -140,16 +148,20 @@ def test_tokens_are_rounded_once_halves_up(words: int, tokens: int) -> None:
     assert tokens_of(words) == tokens
 
 
+def test_a_histogram_has_fixed_bins_from_the_first_value_to_the_last() -> None:
+    # The bins begin at … 10, 15, 20, 30 …
+    assert histogram({9: 1, 10: 2, 14: 3, 29: 1}, SIZE_BINS) == [
+        {"from": 1, "to": 9, "count": 1},
+        {"from": 10, "to": 14, "count": 5},
+        {"from": 15, "to": 19, "count": 0},
+        {"from": 20, "to": 29, "count": 1},
+    ]
+    assert histogram({5000: 1}, TURN_BINS) == [{"from": 1001, "to": None, "count": 1}]
+    assert histogram({}, SIZE_BINS) == []
+
+
 @pytest.mark.parametrize(
-    ("values", "middle"), [({}, 0), ({3: 1}, 3), ({1: 1, 2: 1}, 1.5), ({1: 5, 9: 4}, 1), ({1: 4, 9: 4}, 5)]
+    ("numerator", "denominator", "ratio"), [(0, 0, 0.0), (1, 3, 0.33), (2, 3, 0.67), (1, 8, 0.13), (23, 8, 2.88)]
 )
-def test_median(values: dict[int, int], middle: float) -> None:
-    assert median(values) == middle
-
-
-def test_a_histogram_has_at_most_twelve_round_bars() -> None:
-    bars = histogram({7: 2, 118: 1, 399: 3})
-    assert [bar["from"] for bar in bars] == [0, 50, 100, 150, 200, 250, 300, 350]
-    assert [bar["count"] for bar in bars] == [2, 0, 1, 0, 0, 0, 0, 3]
-    assert bars[2]["to"] == 149
-    assert histogram({}) == []
+def test_ratios_are_rounded_halves_up(numerator: int, denominator: int, ratio: float) -> None:
+    assert rounded_ratio(numerator, denominator) == ratio

@@ -4,6 +4,17 @@
 """
 
 from lorry.core.checks.preflight import MAX_FILE_BYTES, CheckStopped, check_file
-from lorry.core.checks.report import Finding, Level, Report
+from lorry.core.checks.report import Finding, Report
+from lorry.core.checks.rulebook import RULE_OF_CODE, RULES, Level, Rule
 
-__all__ = ["MAX_FILE_BYTES", "CheckStopped", "Finding", "Level", "Report", "check_file"]
+__all__ = [
+    "MAX_FILE_BYTES",
+    "RULES",
+    "RULE_OF_CODE",
+    "CheckStopped",
+    "Finding",
+    "Level",
+    "Report",
+    "Rule",
+    "check_file",
+]

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from typing import BinaryIO, NoReturn
 
 from lorry.core.checks import batch, jsontext, skeleton
-from lorry.core.checks.intake import Intake
-from lorry.core.checks.reader import LONG_ROW_BYTES, MAX_ROW_BYTES, Row, read_value, take_text
+from lorry.core.checks.intake import PART_BITS, Intake
+from lorry.core.checks.places import Row
+from lorry.core.checks.reader import read_value, take_text
 from lorry.core.checks.regularity import Regularity
 from lorry.core.checks.report import FindingLog, Path
+from lorry.core.checks.rulebook import LONG_ROW_BYTES, MAX_ROW_BYTES
 from lorry.core.checks.window import ValueCutOffError, ValueTooLongError, Window
 
 LIST_KEYS = ("conversations", "training_pairs")
@@ -23,7 +25,7 @@ _BATCH_BYTES = 256 * 1024
 #: Places held open while elements are read again; findings come in the order of the file, so a few are enough.
 _WINDOWS_AGAIN = 4
 #: A remembered element is its index and its offset in one integer; files are checked up to 500 MiB.
-_OFFSET_BITS = 31
+_OFFSET_BITS = 29
 
 
 class _Member:
@@ -92,7 +94,6 @@ class DocumentCheck:
     def _finish(self) -> None:
         self._flush()
         self._intake.statistics.lines = self._window.count_lines()
-        self._intake.finish(self._row_again)
 
     def _take_members(self) -> None:
         window = self._window
@@ -103,26 +104,28 @@ class DocumentCheck:
                     window.move(1)
                     return
                 self._complain('Not JSON: a key in "double quotes" was expected here')
-            _row, name = self._read_member_value()
+            key_row, name = self._read_member_value()
             key = str(name)
+            if key in self.keys:
+                self._log.add_at("F21", key_row.line, key_row.column, f"{key[:40]} is given twice", path=key)
             self.keys.append(key)
             self._expect(b":", "a colon")
             window.peek()
             if key in LIST_KEYS and window.peek() == b"[":
                 self._take_list((key,))
             else:
-                value_row, value = self._read_member_value()
+                value_row, value = self._read_member_value((key,))
                 if key in METADATA_KEYS:
                     self._intake.take_metadata(value, key, _Member(value_row))
             if self._expect(b",}", "a comma or the end") == b"}":
                 return
 
-    def _read_member_value(self) -> tuple[Row, object]:
+    def _read_member_value(self, prefix: Path = ()) -> tuple[Row, object]:
         """Read a key or a value beside the main list; a value over the limit is passed over."""
         window = self._window
-        start = Row("", *window.line_and_column())
         if not window.peek():
             self._complain("Not JSON: a value was expected here")
+        start = Row("", *window.line_and_column(), prefix)
         try:
             raw = window.value()
         except ValueTooLongError:
@@ -183,7 +186,9 @@ class DocumentCheck:
         if region is None:
             return 0
         self._flush()
-        places = [(index + number) << _OFFSET_BITS | offset for number, offset in enumerate(region.offsets)]
+        places = [
+            ((index + number) << _OFFSET_BITS | offset) << PART_BITS for number, offset in enumerate(region.offsets)
+        ]
         if region.longest_bytes > LONG_ROW_BYTES or not batch.take_elements(
             self._intake, region.text, region.opener_counts, places
         ):
@@ -198,7 +203,7 @@ class DocumentCheck:
         if not window.peek():
             self._report_cut_off()
         index = path[-1] if path else 0
-        where = int(index) << _OFFSET_BITS | window.offset
+        where = (int(index) << _OFFSET_BITS | window.offset) << PART_BITS
         start = Row("", *window.line_and_column(), path)
         # In an indented file the next element begins like this one.
         indent = window.indent()
@@ -267,9 +272,9 @@ class DocumentCheck:
         self._milestones.append((self._window.offset, *self._window.line_and_column()))
         self._on_block(self._window.offset)
 
-    def _row_again(self, where: int) -> Row:
+    def row_again(self, where: int) -> Row:
         """Read an element again for a finding made after it was let go."""
-        offset = where & ((1 << _OFFSET_BITS) - 1)
+        offset = where >> PART_BITS & ((1 << _OFFSET_BITS) - 1)
         index = bisect_right(self._milestones, offset, key=lambda stone: stone[0]) - 1
         window = self._windows_again.get(index)
         if window is None or window.offset > offset:
@@ -282,7 +287,7 @@ class DocumentCheck:
         return Row(window.value().decode("utf-8", "replace"), line, column, self._prefix_of(where))
 
     def _prefix_of(self, where: int) -> Path:
-        index = where >> _OFFSET_BITS
+        index = where >> PART_BITS + _OFFSET_BITS
         list_key = next((key for key in self.keys if key in LIST_KEYS), None)
         if self.keys:
             return (list_key, index) if list_key else ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, Literal
 
 import msgspec
@@ -60,6 +61,8 @@ ROLE_WORDS = {
 PAIR_KEYS = ("id", "conversation_id", "turn_number", "current_user_input", "target_response")
 PAIR_TEXT_KEYS = ("current_user_input", "target_response")
 CONVERSATION_KEYS = ("conversation_id", "turns")
+#: Of a row with more keys than this the rest is not compared with the known ones: comparing takes time.
+MAX_COMPARED_KEYS = 100
 
 #: Keys that stand for a known one in files made elsewhere.
 _RENAMED = {
@@ -161,7 +164,11 @@ def _foreign_kind(row: Mapping[str, Any]) -> RowKind | None:
 
 def near_key(row: Iterable[str], wanted: str) -> str | None:
     """Return the key of `row` that was probably meant to be `wanted`: a misspelling or a known other name."""
-    keys = [key for key in row if key not in PAIR_KEYS and key not in CONVERSATION_KEYS and len(key) <= 64]
+    keys = [
+        key
+        for key in islice(row, MAX_COMPARED_KEYS)
+        if key not in PAIR_KEYS and key not in CONVERSATION_KEYS and len(key) <= 64
+    ]
     folded = {key.lower().replace("-", "_").replace(" ", "_"): key for key in keys}
     if wanted in folded:
         return folded[wanted]
@@ -176,7 +183,7 @@ def near_key(row: Iterable[str], wanted: str) -> str | None:
 
 def near_keys_of_any_layout(row: Iterable[str]) -> list[tuple[str, str]]:
     """Return (key found, key meant) for every important key that a row nearly has."""
-    row = list(row)
+    row = list(islice(row, MAX_COMPARED_KEYS))
     pairs = []
     for wanted in ("conversation_id", "turns", "turn_number", *PAIR_TEXT_KEYS):
         if wanted not in row:

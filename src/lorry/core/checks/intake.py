@@ -1,35 +1,49 @@
 """Takes the rows of a file one after the other, whatever layout they have, and keeps what spans rows.
 
-Owns the layout found so far, the tables of ids, the open run of pairs and the declared totals. The readers hand it
-values with their place; the quick way (`batch.py`) adds whole blocks through the same fields. One thread.
+Owns the layout found so far, the tables of ids and answers, the open run of pairs and the types of keys. The readers
+hand it values with their place; the quick way (`batch.py`) adds whole blocks through the same fields. What only the
+whole file shows is added by `verdict.py`. One thread.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-from lorry.core.checks import formats, rules
+from lorry.core.checks import formats
 from lorry.core.checks.formats import FOREIGN_NAMES, RowKind, row_kind
-from lorry.core.checks.identities import IdTable, RunTable
+from lorry.core.checks.identities import RunTable, SeenTable
+from lorry.core.checks.labels import CONVERSATION_SOURCES
+from lorry.core.checks.pair_rules import PairFacts, check_pair
+from lorry.core.checks.places import PartOf
 from lorry.core.checks.report import FindingLog, Place
+from lorry.core.checks.rulebook import AXOLOTL_TOKENS, MAX_WATCHED_KEYS, TRL_TOKENS
 from lorry.core.checks.sample import Sample
-from lorry.core.checks.statistics import Statistics
-
-#: Finds a row again by the integer it was remembered with.
-Resolve = Callable[[int], Place]
-
-_KIND_WORDS = {"conversation": "conversations", "pair": "training pairs", "pair_group": "grouped training pairs"}
-_MIN_CONVERSATIONS = 10
-#: Declared totals: key, what it is called, and the counted figures it may equal. In a document an entry is called
-#: a turn by some writers and a message by others, so both counts agree with `total_turns`.
-_DECLARED = (
-    ("total_conversations", "conversations", ("conversations",)),
-    ("total_training_pairs", "training pairs", ("training_pairs",)),
-    ("total_pairs", "pairs", ("training_pairs",)),
-    ("total_turns", "turns", ("turns", "training_pairs")),
+from lorry.core.checks.statistics import Statistics, tokens_of
+from lorry.core.checks.turn_rules import (
+    ConversationFacts,
+    RowFacts,
+    check_conversation,
+    check_conversation_id,
+    json_type,
 )
+
+#: Of the integer a row is remembered by, the bits that number a pair inside it.
+PART_BITS = 12
+_LAST_PART = (1 << PART_BITS) - 1
+_KIND_WORDS = {"conversation": "conversations", "pair": "training pairs", "pair_group": "grouped training pairs"}
+#: Keys that F15 leaves to rules of their own.
+RULED_KEYS = frozenset(
+    ("conversation_id", "turns", "id", "turn_number", "current_user_input", "target_response", "_meta")
+)
+
+
+class Declared(NamedTuple):
+    """The first metadata object of a file, the key it stood under, and where."""
+
+    metadata: dict[str, Any]
+    container: str
+    place: Place
 
 
 class Run:
@@ -47,7 +61,11 @@ class Run:
 
 
 class Intake:
-    """Applies the rules to rows and counts them; `finish` adds what only the whole file shows."""
+    """Applies the rules to rows and counts them.
+
+    A row is remembered by an integer that grows along the file and finds it again (`where`); its lowest `PART_BITS`
+    are free for the number of a pair inside it.
+    """
 
     def __init__(self, log: FindingLog, *, declared_format: str | None, in_document: bool = False) -> None:
         self.log = log
@@ -55,29 +73,30 @@ class Intake:
         self.sample = Sample()
         self.kind: RowKind | None = None
         self.format: str | None = None
-        self.conversation_ids = IdTable()
-        self.pair_ids = IdTable()
+        self.conversation_ids = SeenTable()
+        self.pair_ids = SeenTable()
+        self.turn_answers = SeenTable(has_details=True)
+        self.pair_answers = SeenTable(has_details=True)
         self.runs = RunTable()
         self.run: Run | None = None
+        #: Of every watched key, where each kind of value was first.
+        self.key_kinds: dict[str, dict[str, int]] = {}
+        self.other_kinds: set[str] = set()
+        self.declared: Declared | None = None
         self._declared_format = declared_format
         self._in_document = in_document
-        self._other_kinds: set[str] = set()
-        self._metadata: tuple[dict[str, Any], str, Place] | None = None
-        self._rows = 0
+        self.rows = 0
 
     def take(self, value: Any, place: Place, where: int) -> None:
-        """Take one row. `where` grows along the file and finds the row again (see `finish`)."""
+        """Take one row."""
+        self.rows += 1
         if not isinstance(value, dict):
-            self._rows += 1
-            message = f"The row is {rules.json_type(value)}, not an object"
-            self.log.add("R02", place, (), message, "Write one object in { } for each row")
+            self.log.add("R02", place, (), f"The row is {json_type(value)}, not an object")
             return
         kind = row_kind(value, self.kind)
         if kind == "metadata":
             self._take_metadata_row(value, place)
-            self._rows += 1
             return
-        self._rows += 1
         if kind == "unknown":
             self._report_unknown(value, place)
             return
@@ -86,10 +105,10 @@ class Intake:
             if kind in FOREIGN_NAMES:
                 message = f"{FOREIGN_NAMES[kind]} is not a layout Lorry uploads"
                 self.log.add("R03", place, (), message, "Convert the file to conversation lines first")
-        elif kind != self.kind and kind not in self._other_kinds:
-            self._other_kinds.add(kind)
+        elif kind != self.kind and kind not in self.other_kinds:
+            self.other_kinds.add(kind)
             message = f"The rows before are {_kind_words(self.kind)}, this one is {_kind_words(kind)}"
-            self.log.add("F14", place, (), message, "Keep one layout in a file")
+            self.log.add("F14", place, (), message)
         if kind == "conversation":
             self._take_conversation(value, place, where)
         elif kind == "pair":
@@ -102,8 +121,8 @@ class Intake:
         if not isinstance(metadata, dict):
             return
         found = formats.format_of_metadata(metadata, container)
-        if self._metadata is None:
-            self._metadata = (metadata, container, place)
+        if self.declared is None:
+            self.declared = Declared(metadata, container, place)
         if found is not None and self.format is None:
             self.format = found
             if self._declared_format not in (None, found):
@@ -112,51 +131,91 @@ class Intake:
                 self.log.add("M02", place, path, message, f"Choose {found}")
 
     def _take_metadata_row(self, value: dict[str, Any], place: Place) -> None:
-        if self._rows:
-            self.log.add("M03", place, ("_meta",), "The metadata line is not the first", "Move it to the first line")
+        if self.rows > 1:
+            self.log.add("M03", place, ("_meta",), "The metadata line is not the first")
         self.take_metadata(value["_meta"], "_meta", place)
 
     def _report_unknown(self, value: dict[str, Any], place: Place) -> None:
         near = formats.near_keys_of_any_layout(value)
-        if near:
-            suggestion = "; ".join(f"Rename {found[:40]} to {wanted}" for found, wanted in near)
-        else:
-            suggestion = "A row needs conversation_id and turns, or the keys of a training pair"
+        suggestion = "; ".join(f"Rename {found[:40]} to {wanted}" for found, wanted in near)
         self.log.add("R03", place, (), "Neither a conversation nor a training pair", suggestion)
 
     def _take_conversation(self, value: dict[str, Any], place: Place, where: int) -> None:
-        facts = rules.check_conversation(value, place, self.log)
+        errors_before = self.log.by_level["error"]
+        facts = check_conversation(value, place, self.log)
+        self._count(facts)
+        self._watch_keys(value, where)
         statistics = self.statistics
-        statistics.turns += facts.turns
-        statistics.words += facts.words
         statistics.training_pairs += facts.training_pairs
         statistics.add_conversation(facts.turns, facts.words)
-        for role, words in facts.words_by_role:
-            statistics.add_texts(role, (words,))
+        if self.log.by_level["error"] == errors_before:
+            self._foretell(facts)
+        labels = statistics.labels
+        sources = [value.get(key) for key in CONVERSATION_SOURCES]
+        labels.take_names(sources)
+        for source in sources[:2]:
+            if labels.take_score(source):
+                break
         if facts.identity is not None:
-            self.conversation_ids.add(facts.identity, where)
+            self.conversation_ids.add(hash(facts.identity), where)
+        if facts.answered is not None:
+            self.turn_answers.add(facts.answered[0], where, facts.answered[1])
         if not self.sample.is_full and isinstance(value.get("turns"), list):
             self.sample.add_conversation(facts.identity, value["turns"])
 
+    def _foretell(self, facts: ConversationFacts) -> None:
+        """T01 to T04: count what trainers would do to a conversation without errors."""
+        tokens = tokens_of(facts.words)
+        self.statistics.trainers.update(
+            llama_factory=not facts.alternates,
+            trl=tokens > TRL_TOKENS,
+            axolotl=tokens > AXOLOTL_TOKENS,
+            mistral=not facts.alternates,
+        )
+
     def _take_pair(self, value: dict[str, Any], place: Place, where: int) -> None:
-        facts = rules.check_pair(value, place, self.log, in_document=self._in_document)
-        self._count_pair(facts)
+        facts = check_pair(value, place, self.log, in_document=self._in_document)
+        self._watch_keys(value, where)
+        self._count_pair(value, facts, where)
+        self.statistics.labels.take_names([value.get("conversation_metadata")])
         if facts.identity is not None:
-            self.pair_ids.add(facts.identity, where)
+            self.pair_ids.add(hash(facts.identity), where)
         # Pairs without a usable id still belong to some conversation: to one that has no id.
-        self.continue_run(facts.conversation_id or "", where, facts, place)
+        self._continue_run(facts.conversation_id or "", where, facts, place)
         if not self.sample.is_full:
             self.sample.add_pair(facts.conversation_id or "", value)
 
-    def _count_pair(self, facts: rules.PairFacts) -> None:
+    def _count(self, facts: RowFacts) -> None:
         statistics = self.statistics
-        statistics.training_pairs += 1
         statistics.turns += facts.turns
         statistics.words += facts.words
-        for role, words in facts.words_by_role:
-            statistics.add_texts(role, (words,))
+        statistics.characters += facts.turn_characters
+        for role, length in facts.characters:
+            statistics.characters_per_text[role][length] += 1
+        for kind, number in facts.personal_data:
+            statistics.personal_data[kind] += number
 
-    def continue_run(self, conversation_id: str, where: int, facts: rules.PairFacts, place: Place) -> None:
+    def _count_pair(self, value: dict[str, Any], facts: PairFacts, where: int) -> None:
+        self._count(facts)
+        self.statistics.training_pairs += 1
+        self.statistics.labels.take_score(value.get("training_metadata"))
+        if facts.answered is not None:
+            self.pair_answers.add(facts.answered[0], where, facts.answered[1])
+
+    def _watch_keys(self, row: Mapping[str, Any], where: int) -> None:
+        """Note for F15 where a key first had a value of its kind."""
+        watched = self.key_kinds
+        for key, value in row.items():
+            if value is None or key in RULED_KEYS:
+                continue
+            kinds = watched.get(key)
+            if kinds is None:
+                if len(watched) >= MAX_WATCHED_KEYS:
+                    continue
+                kinds = watched[key] = {}
+            kinds.setdefault(json_type(value), where)
+
+    def _continue_run(self, conversation_id: str, where: int, facts: PairFacts, place: Place) -> None:
         """Add a pair to the run of its conversation, or begin the next run. P07 within a run."""
         hashed = hash(conversation_id)
         number = facts.turn_number
@@ -166,7 +225,7 @@ class Intake:
             run = self.run = Run(hashed, where, number or 0)
         elif number is not None:
             if number <= run.last_turn:
-                self._report_falling(place, number, run.last_turn)
+                report_falling(self.log, place, number, run.last_turn)
             run.last_turn = number
         run.turns += facts.turns
         run.words += facts.words
@@ -178,19 +237,13 @@ class Intake:
             self.runs.add(run.hashed, run.place, run.turns, run.words, run.first_turn, run.last_turn)
             self.run = None
 
-    def _report_falling(self, place: Place, number: int, before: int) -> None:
-        verb = "stays at" if number == before else f"goes from {before} back to"
-        self.log.add(
-            "P07", place, ("turn_number",), f"turn_number {verb} {number}", "Put the pairs of a conversation in order"
-        )
-
     def _take_group(self, value: dict[str, Any], place: Place, where: int) -> None:
         """Take a conversation of a v4 document: ids of pairs and turn numbers count within it alone."""
         pairs = value.get("training_pairs")
         identity = self._group_identity(value, pairs, place)
         if not isinstance(pairs, list) or not pairs:
             message = "training_pairs is empty" if pairs == [] else "training_pairs is not a list"
-            self.log.add("C01", place, ("training_pairs",), message)
+            self.log.add("C01", place, ("training_pairs",), message, "Remove the conversation or add its pairs")
             pairs = []
         turns = words = 0
         seen: set[str] = set()
@@ -198,10 +251,10 @@ class Intake:
         for index, pair in enumerate(pairs):
             inner = PartOf(place, ("training_pairs", index))
             if not isinstance(pair, dict):
-                self.log.add("R02", inner, (), f"The pair is {rules.json_type(pair)}, not an object")
+                self.log.add("R02", inner, (), f"The pair is {json_type(pair)}, not an object")
                 continue
-            facts = rules.check_pair(pair, inner, self.log, in_document=True)
-            self._count_pair(facts)
+            facts = check_pair(pair, inner, self.log, in_document=True)
+            self._count_pair(pair, facts, where + min(index, _LAST_PART))
             turns += facts.turns
             words += facts.words
             if facts.identity is not None:
@@ -210,13 +263,14 @@ class Intake:
                 seen.add(facts.identity)
             if facts.turn_number is not None:
                 if last_turn is not None and facts.turn_number <= last_turn:
-                    self._report_falling(inner, facts.turn_number, last_turn)
+                    report_falling(self.log, inner, facts.turn_number, last_turn)
                 last_turn = facts.turn_number
             if not self.sample.is_full:
                 self.sample.add_pair((where, identity), pair)
         self.statistics.add_conversation(turns, words)
+        self.statistics.labels.take_names(_label_sources(value, pairs))
         if identity is not None:
-            self.conversation_ids.add(identity, where)
+            self.conversation_ids.add(hash(identity), where)
 
     def _group_identity(self, value: dict[str, Any], pairs: Any, place: Place) -> str | None:
         """Return the conversation's id; without `conversation_metadata` the first pair's one serves."""
@@ -227,63 +281,20 @@ class Intake:
                 return identity
         if not isinstance(metadata, dict):
             metadata = {}
-        return rules.check_conversation_id(metadata, place, self.log, ("conversation_metadata",))
-
-    def finish(self, resolve: Resolve) -> None:
-        """Add the findings of the whole file. `resolve` finds the row of a `where` again."""
-        self.close_run()
-        for turns, words in self.runs.conversations():
-            self.statistics.add_conversation(turns, words)
-        path = ("conversation_metadata", "conversation_id") if self.kind == "pair_group" else ("conversation_id",)
-        self._report_repeated("C18", self.conversation_ids, path, resolve)
-        self._report_repeated("P06", self.pair_ids, ("id",), resolve)
-        falling = list(heapq.nsmallest(self.log.room("P07") + 1, self.runs.falling()))
-        for where, number, before in falling:
-            self._report_falling(resolve(where), number, before)
-        self.log.count_more("P07", sum(1 for _ in self.runs.falling()) - len(falling))
-        self._compare_totals()
-        conversations = self.statistics.conversations
-        if 0 < conversations < _MIN_CONVERSATIONS:
-            noun = "conversation" if conversations == 1 else "conversations"
-            message = f"Only {conversations} {noun}: too few to learn from"
-            self.log.add_at("F13", 1, 1, message, f"Collect at least {_MIN_CONVERSATIONS}")
-
-    def _report_repeated(self, code: str, table: IdTable, path: tuple[str, ...], resolve: Resolve) -> None:
-        shown = heapq.nsmallest(self.log.room(code), table.repeated())
-        for where, first in shown:
-            line, _column = resolve(first).position(path)
-            self.log.add(code, resolve(where), path, f"{path[-1]} is already used on line {line}", "Make it unique")
-        self.log.count_more(code, sum(1 for _ in table.repeated()) - len(shown))
-
-    def _compare_totals(self) -> None:
-        if self._metadata is None:
-            return
-        metadata, container, place = self._metadata
-        counted = {
-            "conversations": self.statistics.conversations,
-            "training_pairs": self.statistics.training_pairs,
-            "turns": self.statistics.turns,
-        }
-        for key, noun, allowed in _DECLARED:
-            said = metadata.get(key)
-            if isinstance(said, int) and not isinstance(said, bool):
-                counts = [counted[name] for name in allowed]
-                if said not in counts:
-                    message = f"The file says {said:,} {noun}, {counts[0]:,} counted"
-                    self.log.add("M01", place, (container, key), message, "Correct the total, or look for lost rows")
+        return check_conversation_id(metadata, place, self.log, ("conversation_metadata",))
 
 
-class PartOf:
-    """A value inside a row, as a place of its own."""
+def report_falling(log: FindingLog, place: Place, number: int, before: int) -> None:
+    """P07: the turn number of the pair at `place` does not rise."""
+    verb = "stays at" if number == before else f"goes from {before} back to"
+    log.add("P07", place, ("turn_number",), f"turn_number {verb} {number}")
 
-    def __init__(self, whole: Place, path: tuple[str | int, ...]) -> None:
-        self._whole = whole
-        self._path = path
-        self.prefix = whole.prefix + path
 
-    def position(self, path: tuple[str | int, ...]) -> tuple[int, int]:
-        """Return line and column of the value at `path` inside this part."""
-        return self._whole.position(self._path + path)
+def _label_sources(group: Mapping[str, Any], pairs: list[Any]) -> list[Any]:
+    metadata = group.get("conversation_metadata")
+    first = pairs[0] if pairs and isinstance(pairs[0], dict) else {}
+    scaffolding = metadata.get("scaffolding") if isinstance(metadata, dict) else None
+    return [scaffolding, metadata, first.get("conversation_metadata")]
 
 
 def _kind_words(kind: str) -> str:

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from json import decoder as json_decoder
 from typing import Any, cast
 
-from lorry.core.checks.report import Path
+from lorry.core.checks.report import Path, PathStep
 
 MAX_DEPTH = 64
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)'
 _STRING_OR_BRACKET = re.compile(_STRING + r"|[\[\]{}]", re.DOTALL)
+_STRING_OR_MARK = re.compile(_STRING + r"|[\[\]{},]", re.DOTALL)
 _STRING_OR_NUMBER = re.compile(_STRING + r"|(-?(?:NaN|Infinity)|-?[0-9][0-9.eE+-]*)", re.DOTALL)
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
@@ -49,6 +50,8 @@ class Parsed:
     too_deep: Complaint | None = None
     numbers: list[Complaint] = field(default_factory=list)
     surrogate: Complaint | None = None
+    #: Keys given again in their object: where, and the path of the object and the key.
+    repeated_keys: list[tuple[int, Path]] = field(default_factory=list)
 
 
 def parse(text: str) -> Parsed:
@@ -58,6 +61,13 @@ def parse(text: str) -> Parsed:
     if result.too_deep is not None:
         return result
     odd_numbers = False
+    has_repeated_keys = False
+
+    def see_object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal has_repeated_keys
+        value = dict(members)
+        has_repeated_keys = has_repeated_keys or len(value) < len(members)
+        return value
 
     def see_int(digits: str) -> int:
         nonlocal odd_numbers
@@ -80,7 +90,9 @@ def parse(text: str) -> Parsed:
         odd_numbers = True
         return 0.0
 
-    decoder = json.JSONDecoder(parse_int=see_int, parse_float=see_float, parse_constant=see_constant)
+    decoder = json.JSONDecoder(
+        parse_int=see_int, parse_float=see_float, parse_constant=see_constant, object_pairs_hook=see_object
+    )
     try:
         result.value = decoder.decode(text)
     except json.JSONDecodeError as error:
@@ -89,6 +101,8 @@ def parse(text: str) -> Parsed:
     if odd_numbers:
         result.numbers = _find_odd_numbers(text)
     result.surrogate = _find_lone_surrogate(text)
+    if has_repeated_keys:
+        result.repeated_keys = _find_repeated_keys(text)
     return result
 
 
@@ -106,16 +120,6 @@ def locate(text: str, path: Path) -> int:
     return offset
 
 
-def locate_key(text: str, path: Path, key: str) -> int:
-    """Return the offset of the quoted `key` in the object at `path`, or of the object."""
-    offset = locate(text, path)
-    try:
-        found = _enter(text, offset, key, at_key=True)
-    except (ValueError, IndexError, RecursionError):
-        found = None
-    return offset if found is None else found
-
-
 def _skip_space(text: str, offset: int) -> int:
     match = _SPACE.match(text, offset)
     return match.end() if match else offset
@@ -129,7 +133,7 @@ _SKIPPER = json.JSONDecoder(
 )
 
 
-def _enter(text: str, offset: int, step: str | int, *, at_key: bool = False) -> int | None:
+def _enter(text: str, offset: int, step: str | int) -> int | None:
     """Return where member `step` of the container at `offset` starts; the last one if a key is repeated."""
     if text[offset] != ("{" if isinstance(step, str) else "["):
         return None
@@ -137,13 +141,12 @@ def _enter(text: str, offset: int, step: str | int, *, at_key: bool = False) -> 
     index = 0
     offset = _skip_space(text, offset + 1)
     while text[offset] not in "}]":
-        start = offset
         name: str | int = index
         if isinstance(step, str):
             name, offset = _scanstring(text, offset + 1, False)
             offset = _skip_space(text, _skip_space(text, offset) + 1)
         if name == step:
-            found = start if at_key else offset
+            found = offset
             if isinstance(step, int):
                 return found
         _, offset = _SKIPPER.raw_decode(text, offset)
@@ -203,7 +206,47 @@ def _find_lone_surrogate(text: str) -> Complaint | None:
     return None
 
 
+def _find_repeated_keys(text: str) -> list[tuple[int, Path]]:
+    found: list[tuple[int, Path]] = []
+    # Of every open container: the step inside it, and the keys seen (None in a list).
+    steps: list[PathStep] = []
+    keys: list[set[str] | None] = []
+    at_key = False
+    for match in _STRING_OR_MARK.finditer(text):
+        mark = match[0]
+        if mark in ("{", "["):
+            at_key = mark == "{"
+            steps.append(0)
+            keys.append(set() if at_key else None)
+        elif mark in ("}", "]"):
+            steps.pop()
+            keys.pop()
+            at_key = False
+        elif mark == ",":
+            step = steps[-1]
+            at_key = keys[-1] is not None
+            if isinstance(step, int):
+                steps[-1] = step + 1
+        elif at_key:
+            at_key = False
+            seen = keys[-1]
+            key, _end = _scanstring(text, match.start() + 1, False)
+            steps[-1] = key
+            if seen is not None and key in seen:
+                found.append((match.start(), tuple(steps)))
+            elif seen is not None:
+                seen.add(key)
+    return found
+
+
 _PYTHON_WORDS = {"None": "null", "True": "true", "False": "false", "undefined": "null", "NULL": "null"}
+
+
+#: A word, number or escape that the end of the text cuts short.
+_UNFINISHED = re.compile(
+    r"(?<![0-9A-Za-z])(?:t|tr|tru|f|fa|fal|fals|n|nu|nul|N|Na|-|-?(?:I|In|Inf|Infi|Infin|Infini|Infinit))\Z"
+    r"|[0-9](?:\.|[eE][+-]?)\Z|\\u[0-9a-fA-F]{0,3}\Z"
+)
 
 
 def _explain(text: str, error: json.JSONDecodeError) -> Complaint:
@@ -216,6 +259,8 @@ def _explain(text: str, error: json.JSONDecodeError) -> Complaint:
     if offset >= end:
         expected = _expected(problem)
         return Complaint(end, f"Not JSON: the row ends where {expected} was expected", "", at_end=True)
+    if _UNFINISHED.search(text[:end]) is not None and end - offset <= len("-Infinity"):
+        return Complaint(offset, "Not JSON: the row ends inside a value", "", at_end=True)
     before = text[:offset].rstrip(" \t\r\n")
     if here in "}]" and before.endswith(","):
         return Complaint(len(before) - 1, f"Not JSON: a comma before {here}", "Remove the comma")

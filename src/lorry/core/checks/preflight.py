@@ -20,6 +20,7 @@ from lorry.core.checks.formats import FOREIGN_NAMES
 from lorry.core.checks.intake import Intake
 from lorry.core.checks.reader import UTF8_BOM, LineCheck
 from lorry.core.checks.report import FindingLog, Report
+from lorry.core.checks.verdict import Verdict
 
 #: The largest dataset the service takes: 500 MiB.
 MAX_FILE_BYTES = 524_288_000
@@ -119,13 +120,17 @@ def _check(
     arrangement = _arrangement(head, suffix, log)
     intake = Intake(log, declared_format=declared_format, in_document=arrangement == "document")
     if arrangement == "lines":
-        LineCheck(file, start, intake, log).run(on_block)
+        lines = LineCheck(file, start, intake, log)
+        lines.run(on_block)
+        Verdict(intake, lines.row_again).finish()
         return _layout_of_rows(intake), intake
     document = DocumentCheck(file, start, intake, log)
     if arrangement == "sequence":
         document.run_sequence(on_block)
+        Verdict(intake, document.row_again).finish()
         return _layout_of_rows(intake), intake
     document.run(on_block)
+    Verdict(intake, document.row_again).finish()
     return _layout_of_document(document.keys, intake), intake
 
 

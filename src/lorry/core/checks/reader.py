@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from lorry.core.checks import batch, jsontext
-from lorry.core.checks.intake import Intake
-from lorry.core.checks.report import FindingLog, Path
+from lorry.core.checks.intake import PART_BITS, Intake
+from lorry.core.checks.places import Row
+from lorry.core.checks.report import FindingLog, path_text
+from lorry.core.checks.rulebook import LONG_ROW_BYTES, MAX_ROW_BYTES
 
-#: A row over MAX_ROW_BYTES is skipped, one over LONG_ROW_BYTES gets a warning.
-MAX_ROW_BYTES = 16 * 1024 * 1024
-LONG_ROW_BYTES = 1_000_000
 #: A quarter of a long row at most: a long row then always fills one whole read without a line end.
 BLOCK_BYTES = 256 * 1024
 _HALVE_DOWN_TO = 4
@@ -25,27 +24,6 @@ _HALVE_DOWN_TO = 4
 _BLOCKS_AGAIN = 4
 
 UTF8_BOM = b"\xef\xbb\xbf"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """The text of a row and where it begins: a place that finds values by their path."""
-
-    text: str
-    line: int
-    column: int = 1
-    prefix: Path = ()
-
-    def position(self, path: Path) -> tuple[int, int]:
-        """Return line and column of the value at `path`, or of the innermost value around it."""
-        return self.at(jsontext.locate(self.text, path))
-
-    def at(self, offset: int) -> tuple[int, int]:
-        """Return line and column of a character of the text."""
-        line_start = self.text.rfind("\n", 0, offset) + 1
-        if line_start == 0:
-            return self.line, self.column + offset
-        return self.line + self.text.count("\n", 0, offset), offset - line_start + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +90,9 @@ class LineReader:
         self._first_lines.append(first_line)
         self._offsets.append(offset)
 
-    def row(self, line: int) -> Row:
-        """Read one line again; `line` counts from 1 and was inside a block before."""
+    def row(self, where: int) -> Row:
+        """Read one line again, by its number in the bits above `PART_BITS`."""
+        line = where >> PART_BITS
         index = bisect_right(self._first_lines, line) - 1
         if index not in self._lines_again:
             if len(self._lines_again) >= _BLOCKS_AGAIN:
@@ -164,7 +143,10 @@ class LineCheck:
             self._log.add_at(
                 "F09", self._first_blank_line, 1, f"{self._blank_lines:,} {noun}", "Remove the blank lines"
             )
-        self._intake.finish(self._reader.row)
+
+    def row_again(self, where: int) -> Row:
+        """Read a line again for a finding made after it was let go."""
+        return self._reader.row(where)
 
     def _take(self, data: bytes, *, quick: bool = True) -> None:
         intake = self._intake
@@ -204,7 +186,7 @@ class LineCheck:
         if len(raw) > MAX_ROW_BYTES:
             self._log.add_at("F11", line, 1, f"The row has {len(raw) / 1_000_000:,.1f} MB, over the limit of 16 MiB")
             return
-        take_text(raw, Row("", line), self._intake, self._log, where=line, is_last=is_cut)
+        take_text(raw, Row("", line), self._intake, self._log, where=line << PART_BITS, is_last=is_cut)
 
 
 def take_text(raw: bytes, start: Row, intake: Intake, log: FindingLog, *, where: int, is_last: bool) -> None:
@@ -215,7 +197,7 @@ def take_text(raw: bytes, start: Row, intake: Intake, log: FindingLog, *, where:
 
 
 def read_value(raw: bytes, start: Row, log: FindingLog, *, is_last: bool) -> tuple[Row, jsontext.Parsed | None]:
-    """Read one JSON value and report F03, F04, F10, F11, F18 to F20 and R01; None if it has no value to go on with.
+    """Read one JSON value and report F03, F04, F10, F11, F18 to F21 and R01; None if it has no value to go on with.
 
     `is_last` when the file ends right after it, so that a value without an end is a file cut off.
     """
@@ -243,6 +225,9 @@ def read_value(raw: bytes, start: Row, log: FindingLog, *, is_last: bool) -> tup
         log.add_at("F19", *row.at(number.offset), number.message, number.suggestion)
     if parsed.surrogate is not None:
         log.add_at("F20", *row.at(parsed.surrogate.offset), parsed.surrogate.message, parsed.surrogate.suggestion)
+    for offset, path in parsed.repeated_keys:
+        name = str(path[-1])[:40]
+        log.add_at("F21", *row.at(offset), f"{name} is given twice", path=path_text(row.prefix + path))
     return row, parsed
 
 

@@ -1,57 +1,20 @@
 """What a check found: one finding, the log that collects them, and the report.
 
-Owns the levels of the codes, the limit of findings kept for a code, and the plain shapes that cross process
+Owns the limit of findings kept for a code, and the plain shapes that cross process
 borders (`to_dict`). Decides nothing about files: the rules do. Used inside the check process, one thread.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
-Level = Literal["error", "warning", "info"]
+from lorry.core.checks.rulebook import RULE_OF_CODE, Level
+
 PathStep = str | int
 Path = tuple[PathStep, ...]
-
-#: The level a code has unless the rule names another one.
-LEVEL_OF_CODE: dict[str, Level] = {
-    "F01": "error",
-    "F02": "error",
-    "F03": "error",
-    "F04": "error",
-    "F05": "warning",
-    "F06": "info",
-    "F07": "error",
-    "F08": "error",
-    "F09": "warning",
-    "F10": "error",
-    "F11": "error",
-    "F13": "warning",
-    "F14": "error",
-    "F18": "error",
-    "F19": "error",
-    "F20": "error",
-    "R01": "error",
-    "R02": "error",
-    "R03": "error",
-    "C01": "error",
-    "C02": "error",
-    "C03": "error",
-    "C04": "error",
-    "C05": "error",
-    "C06": "error",
-    "C07": "error",
-    "C18": "error",
-    "P01": "error",
-    "P02": "error",
-    "P03": "error",
-    "P06": "error",
-    "P07": "warning",
-    "M01": "warning",
-    "M02": "warning",
-    "M03": "error",
-}
 
 
 def path_text(path: Path) -> str:
@@ -107,11 +70,12 @@ class FindingLog:
     """Counts every finding and keeps the first ones of each code.
 
     Beyond `max_per_code` a finding costs one counter: neither its position nor its texts are kept, so a file
-    with a mistake in every line does not fill the memory.
+    with a mistake in every line does not fill the memory. `on_finding` hears of each one that is kept, at once.
     """
 
-    def __init__(self, max_per_code: int) -> None:
+    def __init__(self, max_per_code: int, on_finding: Callable[[Finding], None] | None = None) -> None:
         self._max_per_code = max_per_code
+        self._on_finding = on_finding
         self._kept: list[Finding] = []
         self.by_code: Counter[str] = Counter()
         self.by_level: Counter[str] = Counter()
@@ -127,11 +91,10 @@ class FindingLog:
         level: Level | None = None,
     ) -> None:
         """Add a finding at the value `path` of `place`, which is asked for the position only if it is kept."""
-        level = level or LEVEL_OF_CODE[code]
-        if self._count(code, level, 1):
+        level = level or RULE_OF_CODE[code].level
+        if self._count(code, level):
             line, column = place.position(path)
-            full_path = path_text(place.prefix + path)
-            self._kept.append(Finding(code, level, line, column, full_path, message, suggestion))
+            self._keep(Finding(code, level, line, column, path_text(place.prefix + path), message, suggestion))
 
     def add_at(
         self,
@@ -142,15 +105,16 @@ class FindingLog:
         suggestion: str = "",
         *,
         level: Level | None = None,
+        path: str = "",
     ) -> None:
-        """Add a finding whose position is known and which belongs to no value."""
-        level = level or LEVEL_OF_CODE[code]
-        if self._count(code, level, 1):
-            self._kept.append(Finding(code, level, line, column, "", message, suggestion))
+        """Add a finding whose position is known."""
+        level = level or RULE_OF_CODE[code].level
+        if self._count(code, level):
+            self._keep(Finding(code, level, line, column, path, message, suggestion))
 
     def count_more(self, code: str, number: int) -> None:
         """Count findings that will not be kept."""
-        level = LEVEL_OF_CODE[code]
+        level = RULE_OF_CODE[code].level
         self.by_code[code] += number
         self.by_level[level] += number
 
@@ -158,14 +122,31 @@ class FindingLog:
         """How many more findings of this code would be kept."""
         return max(0, self._max_per_code - self.by_code[code])
 
-    def _count(self, code: str, level: Level, number: int) -> bool:
-        self.by_level[level] += number
-        self.by_code[code] += number
+    def add_from(self, other: FindingLog, lines_before: int) -> None:
+        """Add what was found in a later part of the file, whose first line is number `lines_before` + 1 of it."""
+        room = {code: self.room(code) for code in other.by_code}
+        for item in other.kept():
+            if room[item.code] > 0:
+                room[item.code] -= 1
+                self._keep(replace(item, line=item.line + lines_before))
+        self.by_code.update(other.by_code)
+        self.by_level.update(other.by_level)
+
+    def _count(self, code: str, level: Level) -> bool:
+        self.by_level[level] += 1
+        self.by_code[code] += 1
         return self.by_code[code] <= self._max_per_code
+
+    def _keep(self, finding: Finding) -> None:
+        if not finding.suggestion:
+            finding = replace(finding, suggestion=RULE_OF_CODE[finding.code].suggestion)
+        self._kept.append(finding)
+        if self._on_finding is not None:
+            self._on_finding(finding)
 
     def kept(self) -> list[Finding]:
         """Return the findings kept, in the order of the file."""
-        return sorted(self._kept, key=lambda finding: (finding.line, finding.column, finding.code))
+        return sorted(self._kept, key=lambda finding: (finding.line, finding.column, finding.code, finding.path))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,8 @@ _home = pytest.StashKey[Path]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The option that repeats one round of the kill tests."""
-    parser.addoption("--kill", default="", metavar="ROUND", help="run this round of the kill tests alone")
+    """The option that repeats one round of the seeded tests of kills and faults."""
+    parser.addoption("--round", default="", metavar="ROUND", help="run this round of the kill and fault tests alone")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,7 +1,7 @@
 """The program is killed at random moments and at every point of its work: nothing is lost, doubled, wrong or stuck.
 
 One number makes a round (its file, how often it is killed, where or when), a path like `13MiB/upload/17` one of a walk
-over all points. A round that fails prints how to run it alone: `make test-long ARGS="-k client_kills --kill=…"`.
+over all points. A round that fails prints how to run it alone: `make test-long ARGS="-k client_kills --round=…"`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Yard:
 
     @contextmanager
     def round(self, size: str, name: str) -> Iterator[Round]:
-        """A round with a fresh user and profile; counted when it is over. `name` is what `--kill` takes."""
+        """A round with a fresh user and profile; counted when it is over. `name` is what `--round` takes."""
         kill_server = self.kill_servers.get()
         try:
             home = self.folder / f"home-{next(self.numbers)}"
@@ -57,7 +57,7 @@ class Yard:
                 started.complaints,
                 recovery_s=started.recovery_s,
                 story=started.story,
-                replay=f'make test-long ARGS="-k client_kills --kill={name}"',
+                replay=f'make test-long ARGS="-k client_kills --round={name}"',
             )
         finally:
             self.kill_servers.put(kill_server)
@@ -132,8 +132,8 @@ def run_seeds(yard: Yard, first_seed: int, least_kills: int) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """With `--kill` only that round, without it all."""
-    chosen = metafunc.config.getoption("--kill")
+    """With `--round` only that round, without it all."""
+    chosen = metafunc.config.getoption("--round")
     walks = [f"{size}/{command}" for size in HALF_WAY for command in ("upload", "resume")]
     long = [*(f"random {block}" for block in range(1, 9)), *walks]
     everything = ["random 0", *(pytest.param(what, marks=pytest.mark.long) for what in long)]

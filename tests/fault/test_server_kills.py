@@ -1,7 +1,7 @@
 """The local server is killed while uploads run: when it is back, the client goes on by itself and nothing is missing.
 
 One number makes a round: its files, and at which moments of the uploads the server is killed. A round that fails
-prints how to run it alone: `make test-long ARGS="-k server_kills --kill=…"`.
+prints how to run it alone: `make test-long ARGS="-k server_kills --round=…"`.
 """
 
 from __future__ import annotations
@@ -23,10 +23,14 @@ from tests.support.kill_files import SIZES, ExactFile, exact_file
 from tests.support.workspace import RunningServer, User, short_folder, wait_until
 
 from lorry.core.client import Client
+from lorry.core.engine import Temper
+from lorry.core.observer import Patience
 from lorry.core.transfers import Phase, TransferState
 
 #: Uploads of a round that run side by side.
 UPLOADS = 2
+#: The client tries again as it does for people, but looks for a finished object sooner.
+TEMPER = Temper(patience=Patience(after_lost_answer_s=1.0, poll_s=0.2, object_s=20.0))
 
 
 @dataclass
@@ -98,7 +102,7 @@ class Round:
         yard, chance = self._yard, self._chance
         files = [yard.files[size] for size in chance.sample(sorted(SIZES), UPLOADS)]
         user = yard.server.new_user()
-        with open_core(user, yard.folder / f"home-{next(yard.numbers)}") as client:
+        with open_core(user, yard.folder / f"home-{next(yard.numbers)}", temper=TEMPER) as client:
             ids = [client.upload(file.path, client.inspect_file(file.path)) for file in files]
             for _ in range(chance.randint(1, 4)):
                 if not self._kill(client, chance.choice(ids)):
@@ -114,7 +118,7 @@ class Round:
             self._complaints,
             recovery_s=self._slowest_s,
             story=[", ".join(file.path.name for file in files), *self._story],
-            replay=f'make test-long ARGS="-k server_kills --kill={self._seed}"',
+            replay=f'make test-long ARGS="-k server_kills --round={self._seed}"',
         )
         return len(self._killed_at)
 
@@ -168,8 +172,8 @@ def _standing(client: Client) -> str:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """With `--kill` only that round, without it all."""
-    chosen = metafunc.config.getoption("--kill")
+    """With `--round` only that round, without it all."""
+    chosen = metafunc.config.getoption("--round")
     blocks = ["block 0", *(pytest.param(f"block {block}", marks=pytest.mark.long) for block in range(1, 9))]
     metafunc.parametrize("what", [pytest.param(chosen, marks=pytest.mark.long)] if chosen else blocks)
 

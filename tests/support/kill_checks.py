@@ -1,4 +1,4 @@
-"""What must be true after uploads were killed and brought home, and the sum of all rounds.
+"""What must be true after uploads were killed or cut and brought home, and the sum of all rounds.
 
 `check_server` compares what a user has on the server with the files that were sent; `Tally` adds rounds up and keeps
 what was wrong with each, together with how to run it again.
@@ -33,7 +33,7 @@ class Complaint:
 
 @dataclass
 class Tally:
-    """What all rounds came to. Filled from several threads."""
+    """What all rounds came to; a kill may also be another fault. Filled from several threads."""
 
     kills: int = 0
     recoveries: int = 0
@@ -43,6 +43,7 @@ class Tally:
     stuck: int = 0
     gave_up: int = 0
     littered: int = 0
+    sent_again: int = 0
     slowest_s: float = 0.0
     killed_at: Counter[str] = field(default_factory=Counter)
     complaints: list[str] = field(default_factory=list)
@@ -79,10 +80,11 @@ class Tally:
 
     def __str__(self) -> str:
         places = len(self.killed_at)
+        sent_again = f", {self.sent_again} sent too much again" if self.sent_again else ""
         return (
-            f"{self.kills} kills at {places} places, {self.recoveries} recoveries (slowest {self.slowest_s:.1f} s): "
+            f"{self.kills} at {places} places, {self.recoveries} recoveries (slowest {self.slowest_s:.1f} s): "
             f"{self.lost} lost, {self.duplicates} duplicates, {self.wrong_bytes} wrong bytes, {self.stuck} stuck, "
-            f"{self.gave_up} gave up, {self.littered} left something behind"
+            f"{self.gave_up} gave up, {self.littered} left something behind{sent_again}"
         )
 
     def print(self, config: pytest.Config, title: str) -> None:

@@ -1,7 +1,8 @@
 """Our resumable upload against tus-js-client over a long line, to the same @tus/server through the same proxy.
 
-The line is 80 ms there and back at 400 Mbit/s. Its share is counted over the sending itself, from the connection to
-the last answer; the bytes of headers and the way of the first packet belong to it.
+The line is 80 ms there and back at 400 Mbit/s. Ours is the program's sending with its checksums and its journal. The
+share is counted over the sending itself, from the connection to the last answer; the bytes of headers and the way of
+the first packet belong to it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from tests.support.deno import deno_environment
 from tests.support.pacing_proxy import PacingProxy
 from tests.support.tus_server import TusServer
 
+from lorry.core.remote.tus import SIGNED_PATH
+
 SIZE_BYTES = 500_000_000
 ROUND_TRIP_S, BYTES_PER_S = 0.08, 50_000_000.0
 PAIRS = 2
@@ -29,7 +32,7 @@ JS_CLIENT = Path(__file__).with_name("tus_js_client.ts")
 
 @pytest.fixture(scope="module")
 def server(deno: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TusServer]:  # noqa: F811
-    with TusServer(deno, tmp_path_factory.mktemp("tus"), deno_folder(), storage=False) as running:
+    with TusServer(deno, tmp_path_factory.mktemp("tus"), deno_folder(), told=True) as running:
         yield running
 
 
@@ -45,13 +48,14 @@ def test_resumable_upload_over_a_long_line(server: TusServer, tmp_path: Path, de
         """Seconds of the sending itself, on a line of its own."""
         with PacingProxy(server.port, round_trip_s=ROUND_TRIP_S, bytes_per_s=BYTES_PER_S) as line:
             commands = {
-                "ours": [sys.executable, "-m", "tests.bench.tus_client", line.url, "/files", str(file)],
-                "js": [*js, f"{line.url}/files", str(file)],
+                "ours": [sys.executable, "-m", "tests.bench.link_client", line.url, str(file), str(tmp_path)],
+                "js": [*js, f"{line.url}{SIGNED_PATH}", str(file)],
             }
             measured = run(commands[who], environment)
-        (stored,) = [path for path in server.folder.iterdir() if path.suffix != ".json"]
+        files = [path for path in server.folder.rglob("*") if path.is_file()]
+        (stored,) = [path for path in files if path.suffix != ".json"]
         assert hashlib.sha256(stored.read_bytes()).hexdigest() == digest
-        for path in server.folder.iterdir():
+        for path in files:
             path.unlink()
         sending: dict[str, float] = json.loads(measured.output.strip().splitlines()[-1])
         share = size / BYTES_PER_S / sending["wall_s"]

@@ -1,8 +1,9 @@
 // Runs the real @tus/server with its file store until stdin ends, at the path and with the ids of a Storage server,
-// or with {storage: false} at /files with its own ids. Its hooks fail as told:
+// or with {storage: false} at /files with its own ids. With {told: true} it knows the address it is asked at, else it
+// gives another. Its hooks fail as told:
 //   POST /control {"token": "…", "faults": [{"hook": "finish", "nth": 1, "status": 500, "body": "…", "destroy": true}]}
 // `nth` counts the calls of that hook (incoming, create, finish) since the last POST; "token" is the only x-signature
-// taken from then on. Reads {directory, storage} as one JSON line from stdin, prints {"port": n}.
+// taken from then on. Reads {directory, storage, told} as one JSON line from stdin, prints {"port": n}.
 import { createServer } from "node:http";
 import { Buffer } from "node:buffer";
 import { unlink } from "node:fs/promises";
@@ -12,7 +13,7 @@ import { FileStore } from "npm:@tus/file-store@2";
 type Fault = { hook: string; nth: number; status: number; body: string; destroy?: boolean };
 
 const lines = Deno.stdin.readable.pipeThrough(new TextDecoderStream()).getReader();
-const { directory, storage } = JSON.parse((await lines.read()).value!);
+const { directory, storage, told } = JSON.parse((await lines.read()).value!);
 let token = "";
 let faults: Fault[] = [];
 let calls: Record<string, number> = {};
@@ -29,8 +30,8 @@ const storageIds = {
   namingFunction: (_request: unknown, metadata?: Record<string, string | null>) =>
     `${metadata?.bucketName}/${metadata?.objectName}/${crypto.randomUUID()}`,
   // As a Storage server does behind a proxy it was not told about: another origin, and https.
-  generateUrl: (_request: unknown, { path, id }: { path: string; id: string }) =>
-    `https://storage.invalid${path}/${Buffer.from(id).toString("base64url")}`,
+  generateUrl: (_request: unknown, { host, path, id }: { host: string; path: string; id: string }) =>
+    `${told ? `http://${host}` : "https://storage.invalid"}${path}/${Buffer.from(id).toString("base64url")}`,
   getFileIdFromRequest: (_request: unknown, last?: string) =>
     last ? Buffer.from(last, "base64url").toString() : undefined,
 };

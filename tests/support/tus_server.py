@@ -45,9 +45,12 @@ class HookFault:
 
 
 class TusServer:
-    """@tus/server with a folder of its own. Use as a context manager."""
+    """@tus/server with a folder of its own. Use as a context manager.
 
-    def __init__(self, deno: str, folder: Path, deno_folder: Path, *, storage: bool = True) -> None:
+    With `storage` it has the path and the ids of a Storage server; with `told` its addresses are where it is reached.
+    """
+
+    def __init__(self, deno: str, folder: Path, deno_folder: Path, *, storage: bool = True, told: bool = False) -> None:
         self.folder = folder
         self._process = subprocess.Popen(
             [deno, "run", "--no-lock", "--no-config", "--quiet", "-A", str(SCRIPT)],
@@ -56,7 +59,8 @@ class TusServer:
             text=True,
             env=deno_environment(deno_folder),
         )
-        self._pipe(self._process.stdin).write(json.dumps({"directory": str(folder), "storage": storage}) + "\n")
+        settings = {"directory": str(folder), "storage": storage, "told": told}
+        self._pipe(self._process.stdin).write(json.dumps(settings) + "\n")
         self._pipe(self._process.stdin).flush()
         line = self._pipe(self._process.stdout).readline()
         if not line:

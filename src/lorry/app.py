@@ -43,7 +43,7 @@ log = logging.getLogger("lorry")
 
 _LOG_BYTES, _LOG_FILES = 2_000_000, 3
 #: A command does not wait for ever: an upload of which nothing arrived for this long (s) stops and can be resumed.
-_COMMAND_TEMPER = Temper(patience_s=300.0)
+_COMMAND_TEMPER = Temper(patience_s=300.0, first_patience_s=20.0)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -44,11 +44,13 @@ class Temper:
     Attributes:
         dice: see `retry.delay_before_retry`.
         patience_s: an upload of which nothing arrived for this long stops.
+        first_patience_s: the same for one of which the server has never heard.
         patience: how long it waits for an object whose bytes the server has.
     """
 
     dice: Callable[[float, float], float] = random.uniform
     patience_s: float = PATIENCE_S
+    first_patience_s: float = PATIENCE_S
     patience: Patience = field(default_factory=Patience)
 
 
@@ -168,7 +170,8 @@ class Engine:
     def _failed(self, live: Live, error: LorryError) -> None:
         attempt, failing_for_s = live.count_failure()
         temper = self._temper
-        delay_s = delay_before_retry(error, attempt, failing_for_s, temper.dice, temper.patience_s)
+        patience_s = temper.patience_s if live.job.row_seen else temper.first_patience_s
+        delay_s = delay_before_retry(error, attempt, failing_for_s, temper.dice, patience_s)
         log.info("upload %s: %s; again in %s s", live.job.dataset_id, error, delay_s)
         if delay_s is not None:
             reason = WaitReason.SERVER

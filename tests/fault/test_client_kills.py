@@ -21,7 +21,7 @@ from tests.support.kill_checks import Tally
 from tests.support.kill_client import Round
 from tests.support.kill_files import SIZES, ExactFile, exact_file
 from tests.support.kill_program import Ended, KillServer
-from tests.support.workspace import RunningServer
+from tests.support.workspace import RunningServer, short_folder
 
 #: Rounds that run side by side.
 LANES = 2
@@ -38,8 +38,9 @@ class Yard:
     server: RunningServer
     folder: Path
     kill_servers: queue.Queue[KillServer]
+    prefix: str
+    files: dict[str, ExactFile]
     tally: Tally = field(default_factory=Tally)
-    files: dict[str, ExactFile] = field(default_factory=dict)
     unharmed: dict[str, Ended] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -57,7 +58,7 @@ class Yard:
                 started.complaints,
                 recovery_s=started.recovery_s,
                 story=started.story,
-                replay=f'make test-long ARGS="-k client_kills --round={name}"',
+                replay=f'make test-long ARGS="-k client_kills --round={self.prefix}{name}"',
             )
         finally:
             self.kill_servers.put(kill_server)
@@ -73,18 +74,16 @@ class Yard:
         self.kill_servers.put(kill_server)
 
 
-@pytest.fixture(scope="module")
-def yard(workspace_server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
-    folder = tmp_path_factory.mktemp("kills")
-    opened: queue.Queue[KillServer] = queue.Queue()
-    made = Yard(workspace_server, folder, opened)
-    made.files = {size: exact_file(folder, size) for size in SIZES}
+@contextmanager
+def open_yard(server: RunningServer, folder: Path, prefix: str = "") -> Iterator[Yard]:
+    """Files, and as many places to run the program as rounds run side by side."""
+    made = Yard(server, folder, queue.Queue(), prefix, {size: exact_file(folder, size) for size in SIZES})
     runners = []
     try:
         for lane in range(LANES):
             (folder / f"lane-{lane}").mkdir()
             runners.append(KillServer(folder / f"lane-{lane}"))
-            opened.put(runners[-1])
+            made.kill_servers.put(runners[-1])
         made.measure()
         yield made
     finally:
@@ -92,11 +91,26 @@ def yard(workspace_server: RunningServer, tmp_path_factory: pytest.TempPathFacto
             runner.close()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _totals(request: pytest.FixtureRequest, yard: Yard) -> Iterator[None]:
-    """Print what all rounds of this module came to."""
-    yield
-    yard.tally.print(request.config, "client kills")
+@pytest.fixture(scope="module")
+def yard(
+    workspace_server: RunningServer, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Yard]:
+    with open_yard(workspace_server, tmp_path_factory.mktemp("kills")) as opened:
+        yield opened
+        opened.tally.print(request.config, "client kills")
+
+
+@pytest.fixture(scope="module")
+def dropping_yard(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Yard]:
+    """With a server that deletes an upload whose last answer nobody waits for, as some do."""
+    with short_folder() as data_dir:
+        server = RunningServer.start(data_dir, "--tus-drop-unanswered")
+        try:
+            with open_yard(server, tmp_path_factory.mktemp("dropping"), "dropping/") as opened:
+                yield opened
+                opened.tally.print(request.config, "client kills, dropping server")
+        finally:
+            server.stop()
 
 
 def random_round(yard: Yard, seed: int) -> int:
@@ -135,13 +149,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """With `--round` only that round, without it all."""
     chosen = metafunc.config.getoption("--round")
     walks = [f"{size}/{command}" for size in HALF_WAY for command in ("upload", "resume")]
-    long = [*(f"random {block}" for block in range(1, 9)), *walks]
+    long = [*(f"random {block}" for block in range(1, 9)), *walks, "dropping/13MiB/upload", "dropping/13MiB/resume"]
     everything = ["random 0", *(pytest.param(what, marks=pytest.mark.long) for what in long)]
     metafunc.parametrize("what", [pytest.param(chosen, marks=pytest.mark.long)] if chosen else everything)
 
 
 @pytest.mark.timeout(600)
-def test_client_kills(yard: Yard, what: str) -> None:
+def test_client_kills(what: str, request: pytest.FixtureRequest) -> None:
+    is_dropping, what = what.startswith("dropping/"), what.removeprefix("dropping/")
+    yard: Yard = request.getfixturevalue("dropping_yard" if is_dropping else "yard")
     if what.startswith("random "):
         block = int(what.removeprefix("random "))
         run_seeds(yard, block * 1000, 100 if block else 40)

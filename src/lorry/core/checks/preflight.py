@@ -10,16 +10,17 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import BinaryIO, Literal
 
+from lorry.core.checks.checksums import Hashing
 from lorry.core.checks.elements import LIST_KEYS, METADATA_KEYS, DocumentCheck
 from lorry.core.checks.formats import FOREIGN_NAMES
 from lorry.core.checks.intake import Intake
 from lorry.core.checks.reader import UTF8_BOM, LineCheck
-from lorry.core.checks.report import FindingLog, Report
+from lorry.core.checks.report import Finding, FindingLog, Report
 from lorry.core.checks.verdict import Verdict
 
 #: The largest dataset the service takes: 500 MiB.
@@ -56,17 +57,20 @@ def check_file(
     on_progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     max_findings_per_code: int = 1000,
+    known_checksums: Collection[str] = (),
+    on_finding: Callable[[Finding], None] | None = None,
 ) -> Report:
     """Check a dataset file and return what was found, with statistics and the first conversations.
 
-    `declared_format` is the format chosen for the upload (M02 compares). `on_progress(done_bytes, total_bytes)` is
-    called about every 256 KiB, `should_stop()` as often; if it returns true CheckStopped is raised. Raises OSError
-    if the file cannot be read.
+    `declared_format` is the format chosen for the upload (M02 compares), `known_checksums` are the SHA-256 of files that
+    are uploaded already (F17). `on_progress(done_bytes, total_bytes)` is called about every 256 KiB, `should_stop()` as
+    often; if it returns true CheckStopped is raised. `on_finding` hears of every finding that is kept when it is made.
+    Raises OSError if the file cannot be read.
     """
     started = time.monotonic()
     file_path = FilePath(path)
-    log = FindingLog(max_findings_per_code)
-    with file_path.open("rb", buffering=0) as file:
+    log = FindingLog(max_findings_per_code, on_finding)
+    with file_path.open("rb", buffering=0) as file, Hashing(file_path) as hashing:
         size = os.fstat(file.fileno()).st_size
 
         def on_block(done: int) -> None:
@@ -77,6 +81,9 @@ def check_file(
 
         on_block(0)
         layout, intake = _check(file, size, file_path.suffix.lower(), log, declared_format, on_block)
+        checksums = hashing.checksums()
+        if checksums["whole"] in known_checksums:
+            log.add_at("F17", 1, 1, "A dataset with the same content is uploaded already")
         on_block(size)
     return Report(
         layout=layout,
@@ -86,6 +93,7 @@ def check_file(
         findings=log.kept(),
         statistics=intake.statistics.to_dict(),
         sample=intake.sample.to_list(),
+        checksums=checksums,
         size_bytes=size,
         seconds=round(time.monotonic() - started, 3),
     )

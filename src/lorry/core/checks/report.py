@@ -155,7 +155,7 @@ class Report:
 
     `format` is the format the file itself names, or None. `clean` means neither an error nor a warning.
     `findings_total` counts all of them, `findings` holds those kept. `statistics` and `sample` have the shapes
-    described in `statistics.py` and `sample.py`.
+    described in `statistics.py` and `sample.py`, `checksums` that of a row's column of the name.
     """
 
     layout: str
@@ -165,6 +165,7 @@ class Report:
     findings: list[Finding]
     statistics: dict[str, Any]
     sample: list[dict[str, Any]]
+    checksums: dict[str, Any]
     size_bytes: int
     seconds: float
     findings_total: int = field(init=False)
@@ -186,6 +187,7 @@ class Report:
             "findings_total": self.findings_total,
             "statistics": self.statistics,
             "sample": self.sample,
+            "checksums": self.checksums,
             "size_bytes": self.size_bytes,
             "seconds": self.seconds,
         }

@@ -154,7 +154,7 @@ RULES: tuple[Rule, ...] = (
         "warning",
         "Too few conversations to learn from",
         "Collect at least 10",
-        "The file has conversations, but fewer than 10. At line 1, column 1.",
+        "The file has fewer than 10 conversations; none only counts if no error was found. At line 1, column 1.",
     ),
     _rule(
         "F14",

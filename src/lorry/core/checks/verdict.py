@@ -85,9 +85,10 @@ class Verdict:
         self._compare_totals()
         self._report_trainers()
         conversations = intake.statistics.conversations
-        if 0 < conversations < MIN_CONVERSATIONS:
+        if conversations < MIN_CONVERSATIONS and (conversations or not self._log.by_level["error"]):
             noun = "conversation" if conversations == 1 else "conversations"
-            self._log.add_at("F13", 1, 1, f"Only {conversations} {noun}: too few to learn from")
+            message = f"Only {conversations} {noun}: too few to learn from" if conversations else "No conversations"
+            self._log.add_at("F13", 1, 1, message)
 
     def _report_ids(self, code: str, buckets: Iterable[Bucket]) -> None:
         first_rows, total = smallest(repeated(buckets), self._log.room(code))

@@ -13,6 +13,7 @@ from tests.support.client import open_core
 from tests.support.workspace import RunningServer, User, short_folder
 
 from lorry.core.client import Client
+from lorry.core.engine import Temper
 from lorry.core.paths import resource_dir
 from lorry.core.store.settings import Settings
 from lorry.gui.shell.inbox import Inbox
@@ -62,7 +63,7 @@ def user(server: RunningServer) -> User:
 @pytest.fixture
 def client(user: User, tmp_path: Path) -> Iterator[Client]:
     """The program's client, signed in as that user."""
-    with open_core(user, tmp_path / "home") as core:
+    with open_core(user, tmp_path / "home", temper=Temper()) as core:
         yield core
 
 

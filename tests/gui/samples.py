@@ -55,19 +55,33 @@ def transfer(
     phase: Phase = Phase.UPLOADING,
     *,
     percent: int = 0,
+    stored: int | None = None,
+    size_bytes: int = 364_900_000,
     dataset_id: UUID | None = None,
     error: LorryError | None = None,
     row: Dataset | None = None,
+    rate_bps: float = 0.0,
+    remaining_s: float | None = None,
+    **changes: Any,
 ) -> Transfer:
-    """An upload of this computer."""
-    size_bytes = 364_900_000
+    """An upload of this computer; `percent` of it is sent, `stored` of it on the server (None: a small file's PUT)."""
+    progress = Progress(
+        size_bytes,
+        sent_bytes=-(-size_bytes * percent // 100),
+        stored_bytes=-(-size_bytes * (stored or 0) // 100),
+        rate_bps=rate_bps,
+        remaining_s=remaining_s,
+        history_bps=(rate_bps,) if rate_bps else (),
+        is_resumable=stored is not None,
+    )
     return Transfer(
         dataset_id=dataset_id or (row.id if row else uuid4()),
         path=Path("/data/job-loss.jsonl"),
         draft=DatasetDraft(name=name, file_name="job-loss.jsonl", file_size=size_bytes),
         state=state,
         phase=phase,
-        progress=Progress(size_bytes, sent_bytes=-(-size_bytes * percent // 100)),
+        progress=progress,
         error=error,
         dataset=row,
+        **changes,
     )

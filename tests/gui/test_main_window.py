@@ -329,13 +329,14 @@ def test_closing_asks_only_while_uploads_run(
     qtbot: QtBot, client: Client, open_main_window: OpenMainWindow, tmp_path: Path
 ) -> None:
     window = open_main_window(client)
+    client.bandwidth_limit_bps = 2_000_000
     path = sample(tmp_path, "large.jsonl", lines=600_000)
     dataset_id = client.upload(path, client.inspect_file(path))
     window.close()
     question = window.quit_guard.question
     assert question is not None
     assert question.question.text() == "Quit while 1 upload runs?"
-    assert question.meaning.text() == "It starts again from the beginning next time."
+    assert question.meaning.text() == "It continues where it stopped when Lorry starts again."
     question.reject()
     assert window.quit_guard.question is None
     assert not window.isHidden()
@@ -344,6 +345,19 @@ def test_closing_asks_only_while_uploads_run(
     qtbot.mouseClick(window.quit_guard.question.quit_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(window.isHidden)
     client.cancel_upload(dataset_id)
+
+
+def test_paused_uploads_do_not_hold_the_window_open(
+    qtbot: QtBot, client: Client, open_main_window: OpenMainWindow, tmp_path: Path
+) -> None:
+    window = open_main_window(client)
+    client.bandwidth_limit_bps = 2_000_000
+    path = sample(tmp_path, "large.jsonl", lines=600_000)
+    client.pause_upload(client.upload(path, client.inspect_file(path)))
+    qtbot.waitUntil(lambda: client.snapshot()[0].state is TransferState.PAUSED, timeout=15_000)
+    window.close()
+    assert window.quit_guard.question is None
+    assert window.isHidden()
 
 
 def test_the_window_remembers_what_the_user_arranged(

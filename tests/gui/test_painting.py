@@ -16,10 +16,11 @@ from lorry.core.errors import ErrorCode, SourceError
 from lorry.core.paths import resource_dir
 from lorry.core.transfers import Phase, TransferState
 from lorry.gui.datasets.badges import Badge
-from lorry.gui.datasets.delegates import PAD, ROW_HEIGHT, STRIP, badge_width, paint_badge
+from lorry.gui.datasets.delegates import PAD, ROW_HEIGHT, badge_width, paint_badge
 from lorry.gui.datasets.rows import Column
 from lorry.gui.datasets.table_model import DatasetTableModel
 from lorry.gui.datasets.table_view import NAME_MIN_WIDTH, DatasetTableView
+from lorry.gui.shell.row_ground import STRIP
 from lorry.gui.shell.theme import Scheme, Theme
 
 #: Pairs of text and ground that must be readable (WCAG 2: 4.5 for text), and of graphics (3.0).

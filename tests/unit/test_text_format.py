@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import string
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorry.core.errors import ErrorCode, NetworkError, ServerError
-from lorry.core.model import Dataset, DatasetDraft, DatasetStatus
-from lorry.core.transfers import Phase, Progress, Transfer, TransferState
+from lorry.core.model import Dataset, DatasetStatus
+from lorry.core.transfers import Phase
 from lorry.text import format as words
 
 NOW = datetime(2026, 3, 9, 12, 0).astimezone()
@@ -192,39 +190,6 @@ def test_every_status_and_phase_has_a_word() -> None:
     assert [words.phase_word(phase) for phase in Phase] == [
         "Checking", "Uploading", "Finishing", "Verifying", "Server validation",
     ]  # fmt: skip
-
-
-def transfer(state: TransferState, phase: Phase, sent: int = 0, **changes: Any) -> Transfer:
-    draft = DatasetDraft(name="Couples and money", file_name="c.jsonl", file_size=1_000)
-    return Transfer(UUID(int=1), Path("c.jsonl"), draft, state, phase, Progress(1_000, sent), **changes)
-
-
-def test_transfer_words() -> None:
-    running, waiting = TransferState.RUNNING, TransferState.WAITING
-    assert words.transfer_word(transfer(waiting, Phase.CHECKING)) == "Waiting"
-    assert words.transfer_word(transfer(waiting, Phase.UPLOADING, 620)) == "Waiting 62 %"
-    assert words.transfer_word(transfer(running, Phase.UPLOADING, 629)) == "Uploading 62 %"
-    assert words.transfer_word(transfer(running, Phase.UPLOADING, 1_000)) == "Uploading 99 %"
-    assert words.transfer_word(transfer(running, Phase.UPLOADING, 620, retry_in_s=3.0)) == "Waiting 62 %"
-    assert words.transfer_word(transfer(running, Phase.VERIFYING, 1_000)) == "Finishing"
-    assert words.transfer_word(transfer(TransferState.FAILED, Phase.UPLOADING)) == "Failed"
-    assert words.transfer_word(transfer(TransferState.DONE, Phase.VALIDATING, dataset=dataset())) == "Ready"
-
-
-def test_transfer_details_say_why_it_waits() -> None:
-    running, busy = TransferState.RUNNING, ServerError(ErrorCode.SERVER_BUSY)
-    lost = NetworkError(ErrorCode.CONNECTION_LOST)
-    assert words.transfer_detail(transfer(TransferState.WAITING, Phase.CHECKING)) == "Waiting for its turn"
-    assert (
-        words.transfer_detail(transfer(running, Phase.UPLOADING, retry_in_s=11.2, error=busy))
-        == "Trying again in 12 s, the server is busy"
-    )
-    assert (
-        words.transfer_detail(transfer(running, Phase.UPLOADING, retry_in_s=2.0, error=lost))
-        == "Trying again in 2 s, the connection was lost"
-    )
-    assert words.transfer_detail(transfer(running, Phase.UPLOADING, 10)) == ""
-    assert "Waiting for the server" in words.transfer_detail(transfer(running, Phase.UPLOADING, 1_000))
 
 
 def test_formats() -> None:

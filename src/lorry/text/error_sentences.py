@@ -19,6 +19,7 @@ class ErrorAction(StrEnum):
     NONE = ""
     CHOOSE_FILE = "choose_file"
     RETRY = "retry"
+    START_AGAIN = "start_again"
     SIGN_IN = "sign_in"
     COPY_DETAILS = "copy_details"
 
@@ -184,15 +185,15 @@ SENTENCES: dict[ErrorCode, Callable[[LorryError], _Words]] = {
     ),
     ErrorCode.INVALID_VALUE: _invalid_value,
     ErrorCode.OBJECT_MISSING: _fixed(
-        "The stored file is not there.", "The server did not keep it; upload it again.", ErrorAction.RETRY
+        "The stored file is not there.", "The server did not keep it; upload it again.", ErrorAction.START_AGAIN
     ),
     ErrorCode.OBJECT_DIFFERS: _fixed(
-        "The stored file differs from yours.", "It was not accepted; upload it again.", ErrorAction.RETRY
+        "The stored file differs from yours.", "It was not accepted; upload it again.", ErrorAction.START_AGAIN
     ),
     ErrorCode.UPLOAD_GONE: _fixed(
         "The server has dropped the unfinished upload.",
         "The part that was sent is gone; the file has to be sent again from its start.",
-        ErrorAction.RETRY,
+        ErrorAction.START_AGAIN,
     ),
     ErrorCode.FUNCTION_MISSING: _fixed(
         "The project cannot validate datasets yet.",
@@ -219,7 +220,7 @@ SENTENCES: dict[ErrorCode, Callable[[LorryError], _Words]] = {
     ErrorCode.FILE_CHANGED: _about_file(
         "The file changed while it was being uploaded",
         "What was sent so far cannot be used.",
-        ErrorAction.RETRY,
+        ErrorAction.START_AGAIN,
     ),
     ErrorCode.DISK_FULL: _fixed("The disk is full.", "Uploads are stopped until there is room.", ErrorAction.RETRY),
     ErrorCode.STORE_LOCKED: _fixed("Another copy of Lorry is running.", "Close it, then try again.", ErrorAction.RETRY),

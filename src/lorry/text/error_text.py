@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from lorry.core.errors import LorryError
-from lorry.core.model import MAX_FILE_BYTES, NAME_MAX, NAME_MIN
+from lorry.core.model import NAME_MAX, NAME_MIN
 from lorry.text.error_sentences import SENTENCES, ErrorAction
-from lorry.text.format import exact_size, plural, safe_name
+from lorry.text.format import plural, safe_name
 
 __all__ = ["ErrorAction", "ErrorText", "describe", "describe_draft_errors", "details"]
 
@@ -22,6 +22,7 @@ _LABELS = {
     ErrorAction.NONE: "",
     ErrorAction.CHOOSE_FILE: "Choose again…",
     ErrorAction.RETRY: "Try again",
+    ErrorAction.START_AGAIN: "Start again",
     ErrorAction.SIGN_IN: "Sign in",
     ErrorAction.COPY_DETAILS: "Copy details",
 }
@@ -77,8 +78,6 @@ def _draft_sentence(field: str, kind: str, given: Any) -> str:
             return "The name contains a line break, a tab or another control character."
         return "Give the dataset a name."
     if field == "file_size":
-        if isinstance(given, int) and given > MAX_FILE_BYTES:
-            return f"Too large: {exact_size(given)}. At most {exact_size(MAX_FILE_BYTES)} fit."
         return "The file is empty."
     if field == "file_name":
         if kind == "string_too_long":

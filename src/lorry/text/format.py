@@ -10,9 +10,9 @@ import math
 import unicodedata
 from datetime import datetime, timedelta
 
-from lorry.core.errors import NetworkError
+from lorry.core.errors import ErrorCode
 from lorry.core.model import Dataset, DatasetFormat, DatasetStatus
-from lorry.core.transfers import Phase, Transfer, TransferState
+from lorry.core.transfers import Phase, RestartReason, Transfer, TransferState, WaitReason
 
 MISSING = "–"
 
@@ -25,6 +25,12 @@ _PHASES = {
     Phase.FINISHING: "Finishing",
     Phase.VERIFYING: "Verifying",
     Phase.VALIDATING: "Server validation",
+}
+_RESTARTS = {
+    RestartReason.DROPPED: "the server had dropped the unfinished upload",
+    RestartReason.UNFINISHED: "the server had not kept what was sent",
+    RestartReason.DAMAGED: "the stored file was damaged",
+    RestartReason.CHANGED: "the file has changed",
 }
 #: Joiners that change how letters connect; every other invisible format character is shown as its number.
 _JOINERS = "\u200c\u200d"
@@ -44,6 +50,13 @@ def size(size_bytes: int) -> str:
     if factor == 1:
         return "1 byte" if size_bytes == 1 else f"{size_bytes} bytes"
     return f"{size_bytes / factor:,.1f} {name}"
+
+
+def rough_size(size_bytes: int) -> str:
+    """As "201 MB", "6.2 MB": a place in a file, rounded down; only small numbers need a digit after the point."""
+    factor, name = _unit(size_bytes)
+    value = math.floor(size_bytes * 10 / factor) / 10
+    return size(size_bytes) if factor == 1 else f"{value:,.1f} {name}" if value < 10 else f"{int(value):,} {name}"
 
 
 def exact_size(size_bytes: int) -> str:
@@ -163,35 +176,65 @@ def phase_word(phase: Phase) -> str:
 
 
 def transfer_word(transfer: Transfer) -> str:
-    """What the badge says while this computer holds the upload: "Uploading 62 %", "Waiting", "Failed"."""
+    """What the badge says while this computer holds the upload: "Uploading 62 %", "Paused 31 %", "Waiting"."""
     if transfer.state is TransferState.FAILED:
         return "Failed"
     if transfer.state is TransferState.DONE:
         return status_word(transfer.dataset) if transfer.dataset else "Validating"
-    percent = transfer.progress.percent
-    if transfer.state is TransferState.WAITING or transfer.retry_in_s is not None:
-        return f"Waiting {percent} %" if percent else "Waiting"
+    if transfer.state is not TransferState.RUNNING:
+        word = "Paused" if transfer.state is TransferState.PAUSED else "Waiting"
+        percent = stored_percent(transfer)
+        return f"{word} {percent} %" if percent else word
     if transfer.phase is Phase.UPLOADING:
-        return f"Uploading {percent} %"
+        return f"Uploading {transfer.progress.percent} %"
     if transfer.phase is Phase.VALIDATING:
         return "Validating"
     return "Checking" if transfer.phase is Phase.CHECKING else "Finishing"
 
 
+def stored_percent(transfer: Transfer) -> int:
+    """How much of an upload that stands still the server keeps; whole percent, rounded down, at most 99."""
+    progress = transfer.progress
+    return min(99, progress.stored_bytes * 100 // progress.size_bytes) if progress.size_bytes else 0
+
+
 def transfer_detail(transfer: Transfer) -> str:
-    """What an upload does beyond its phase: why it waits, for how long; "" for nothing to add."""
-    if transfer.state not in (TransferState.WAITING, TransferState.RUNNING):
-        return ""
-    if transfer.retry_in_s is not None:
-        is_network = isinstance(transfer.error, NetworkError)
-        reason = "the connection was lost" if is_network else "the server is busy"
-        return f"Trying again in {duration(transfer.retry_in_s)}, {reason}"
+    """What an upload does beyond its phase: why it waits, where it went on; "" for nothing to add."""
     if transfer.state is TransferState.WAITING:
-        return "Waiting for its turn"
+        return _wait_detail(transfer)
+    if transfer.state is not TransferState.RUNNING:
+        return ""
+    if transfer.is_rereading:
+        return "Reading the file again to resume"
     progress = transfer.progress
     if transfer.phase is Phase.UPLOADING and progress.sent_bytes >= progress.size_bytes:
         return "Everything is sent. Waiting for the server to confirm it"
+    return begin_detail(transfer)
+
+
+def begin_detail(transfer: Transfer) -> str:
+    """Where an upload was taken up again, or why it had to begin anew; "" for one that simply began."""
+    if transfer.restarted is not None:
+        return f"Started again from zero: {_RESTARTS[transfer.restarted]}"
+    if transfer.resumed_at_bytes:
+        return f"Resumed at {rough_size(transfer.resumed_at_bytes)}"
     return ""
+
+
+def _wait_detail(transfer: Transfer) -> str:
+    reason = transfer.waits_for
+    again = "" if transfer.retry_in_s is None else f"rying again in {duration(transfer.retry_in_s)}"
+    if reason is WaitReason.SIGN_IN:
+        return "Waiting until you sign in"
+    if reason is WaitReason.NETWORK:
+        return f"Waiting for the network, t{again}" if again else "Waiting for the network"
+    if reason is WaitReason.DISK:
+        is_full = transfer.error is None or transfer.error.code is ErrorCode.DISK_FULL
+        why = "the disk is full" if is_full else "another program holds Lorry's files"
+        return f"T{again}, {why}" if again else f"Waiting, {why}"
+    if reason is WaitReason.SERVER:
+        return f"T{again}, the server is busy" if again else "Waiting for the server"
+    return "Waiting for its turn"
 
 
 def safe_name(text: str) -> str:

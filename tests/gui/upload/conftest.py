@@ -17,6 +17,7 @@ from tests.support.workspace import RunningServer, User, short_folder
 
 from lorry.app import open_client
 from lorry.core.client import Client
+from lorry.core.engine import Temper
 from lorry.core.paths import Paths, resource_dir
 from lorry.gui.shell.inbox import Inbox
 from lorry.gui.shell.theme import Theme
@@ -52,7 +53,7 @@ def signed_out_client(
     """A client nobody has signed in to."""
     monkeypatch.setenv("LORRY_URL", faults.url)
     monkeypatch.setenv("LORRY_KEY", upload_server.anon_key)
-    with open_client(Paths(data_dir=tmp_path / "profile", log_dir=tmp_path / "log")) as client:
+    with open_client(Paths(data_dir=tmp_path / "profile", log_dir=tmp_path / "log"), Temper()) as client:
         yield client
 
 

@@ -27,6 +27,8 @@ from lorry.gui.upload.dialog import UploadDialog
 from lorry.gui.upload.progress_page import ProgressPage
 
 PUT_FILE = r"/object/upload/sign/"
+#: The parts of a resumable upload.
+PARTS = r"/upload/resumable/"
 LONG_MS = 30_000
 
 
@@ -65,7 +67,7 @@ def small_file(tmp_path: Path) -> Path:
 def large_file(tmp_path: Path) -> Path:
     """A clean file that takes a throttled connection some seconds."""
     path = tmp_path / "large.jsonl"
-    make_dataset("conversation_lines", 8_000_000, path)
+    make_dataset("conversation_lines", 30_000_000, path)
     return path
 
 
@@ -202,34 +204,68 @@ def test_a_file_that_vanishes_before_upload_is_said_in_place(
     assert rows_of(person) == []
 
 
-def test_cancel_asks_and_leaves_nothing_behind(
+def test_cancel_asks_where_something_is_stored_and_leaves_nothing_behind(
     qtbot: QtBot, dialog: UploadDialog, faults: FaultServer, person: User, large_file: Path
 ) -> None:
-    faults.on(PUT_FILE, Throttle(500_000), method="PUT")
+    faults.on(PARTS, Throttle(4_000_000), method="PATCH")
     offer(qtbot, dialog, large_file)
     dialog.form_page.upload_button.click()
     page = dialog.progress_page
-    qtbot.waitUntil(lambda: page.legend.words != [], timeout=LONG_MS)
-    assert all(words.startswith("sent, not yet confirmed") for words in page.legend.words)
-    assert page.bytes_label.text().endswith("of 8.0 MB")
+    qtbot.waitUntil(lambda: any(words.startswith("stored") for words in page.legend.words), timeout=LONG_MS)
+    assert " of 30.0 MB" in page.bytes_label.text()
 
     page.cancel_button.click()
     assert dialog.question is not None
+    assert "already stored will be removed from the project. Your file stays." in dialog.question.meaning.text()
     dialog.question.no_button.click()
     assert dialog.question is None
     assert dialog.isVisible()
     page.cancel_button.click()
     assert dialog.question is not None
     dialog.question.yes_button.click()
+    assert not page.cancel_button.isEnabled()
     qtbot.waitUntil(lambda: not dialog.isVisible(), timeout=LONG_MS)
     assert rows_of(person) == []
     assert dialog.followed is None
 
 
+def test_cancel_does_not_ask_while_nothing_is_stored(
+    qtbot: QtBot, dialog: UploadDialog, faults: FaultServer, person: User, small_file: Path
+) -> None:
+    faults.on(PUT_FILE, Throttle(5_000), method="PUT")
+    offer(qtbot, dialog, small_file)
+    dialog.form_page.upload_button.click()
+    qtbot.waitUntil(lambda: dialog.progress_page.legend.words != [], timeout=LONG_MS)
+    dialog.progress_page.cancel_button.click()
+    assert dialog.question is None
+    qtbot.waitUntil(lambda: not dialog.isVisible(), timeout=LONG_MS)
+    assert rows_of(person) == []
+
+
+def test_pause_and_resume_on_the_page(
+    qtbot: QtBot, dialog: UploadDialog, faults: FaultServer, client: Client, large_file: Path
+) -> None:
+    faults.on(PARTS, Throttle(4_000_000), method="PATCH")
+    offer(qtbot, dialog, large_file)
+    dialog.form_page.upload_button.click()
+    page = dialog.progress_page
+    qtbot.waitUntil(lambda: any(words.startswith("stored") for words in page.legend.words), timeout=LONG_MS)
+    assert page.pause_button.text() == "Pause"
+    page.pause_button.click()
+    qtbot.waitUntil(lambda: page.pause_button.text() == "Resume", timeout=LONG_MS)
+    assert page.detail_label.text() == "Paused. What is stored stays on the server."
+    assert page.bytes_label.text().endswith(" of 30.0 MB stored")
+    assert page.strip.accessibleDescription().endswith("Uploading, paused")
+    faults.clear()
+    page.pause_button.click()
+    qtbot.waitUntil(lambda: (client.snapshot()[0].resumed_at_bytes or 0) > 0, timeout=LONG_MS)
+    wait_for_verdict(qtbot, dialog, "Ready")
+
+
 def test_a_busy_server_shows_the_countdown_and_then_goes_on(
     qtbot: QtBot, dialog: UploadDialog, faults: FaultServer, person: User, small_file: Path
 ) -> None:
-    faults.on(PUT_FILE, busy(503, "2"), method="PUT", times=1)
+    faults.on("/rpc/confirm_dataset_upload", busy(503, "2"), times=1)
     offer(qtbot, dialog, small_file)
     dialog.form_page.upload_button.click()
     page = dialog.progress_page
@@ -263,31 +299,86 @@ def test_a_refused_upload_says_what_to_do_and_can_be_retried(
     assert [row["status"] for row in rows_of(person)] == ["ready"]
 
 
+def choose_in_chooser(dialog: UploadDialog, path: Path) -> None:
+    """Pick `path` in the file dialog that is open."""
+    (chooser,) = dialog.findChildren(QFileDialog)
+    chooser.setDirectory(str(path.parent))
+    chooser.findChild(QLineEdit, "fileNameEdit").setText(path.name)
+    chooser.accept()
+
+
+def refuse(faults: FaultServer) -> None:
+    """Have the server refuse the file; a first refusal alone could be the ticket's fault."""
+    faults.on(PUT_FILE, Answer(403, b'{"message":"no"}', {"Content-Type": "application/json"}), method="PUT", times=2)
+
+
 def test_after_a_failure_another_file_can_take_the_place(
     qtbot: QtBot, dialog: UploadDialog, faults: FaultServer, person: User, small_file: Path, tmp_path: Path
 ) -> None:
-    faults.on(PUT_FILE, Answer(403, b'{"message":"no"}', {"Content-Type": "application/json"}), method="PUT", times=1)
+    refuse(faults)
     offer(qtbot, dialog, small_file)
     dialog.form_page.name_edit.setText("My own name")
     dialog.form_page.description_edit.setPlainText("What it holds")
     dialog.form_page.upload_button.click()
     wait_for_verdict(qtbot, dialog, "You may not upload")
-    moved = small_file.rename(tmp_path / "moved.jsonl")
+    other = small_file.rename(tmp_path / "other.jsonl")
+    small_file.mkdir()
     dialog.result_page.main_button.click()
-    wait_for_verdict(qtbot, dialog, "File not found")
+    wait_for_verdict(qtbot, dialog, "This is a folder")
     assert dialog.result_page.main_button.text() == "Choose again…"
 
     dialog.result_page.main_button.click()
-    (chooser,) = dialog.findChildren(QFileDialog)
-    chooser.setDirectory(str(tmp_path))
-    chooser.findChild(QLineEdit, "fileNameEdit").setText(moved.name)
-    chooser.accept()
+    choose_in_chooser(dialog, other)
     qtbot.waitUntil(dialog.form_page.upload_button.isEnabled, timeout=LONG_MS)
-    assert dialog.form_page.draft().file_name == "moved.jsonl"
+    assert dialog.form_page.draft().file_name == "other.jsonl"
     dialog.form_page.upload_button.click()
     wait_for_verdict(qtbot, dialog, "Ready")
     (row,) = rows_of(person)
-    assert (row["name"], row["description"], row["file_name"]) == ("My own name", "What it holds", "moved.jsonl")
+    assert (row["name"], row["description"], row["file_name"]) == ("My own name", "What it holds", "other.jsonl")
+
+
+def test_an_upload_goes_on_with_its_file_where_that_is_now(
+    qtbot: QtBot, dialog: UploadDialog, faults: FaultServer, person: User, small_file: Path, tmp_path: Path
+) -> None:
+    refuse(faults)
+    offer(qtbot, dialog, small_file)
+    dialog.form_page.upload_button.click()
+    wait_for_verdict(qtbot, dialog, "You may not upload")
+    (tmp_path / "elsewhere").mkdir()
+    moved = small_file.rename(tmp_path / "elsewhere" / "moved.jsonl")
+    dialog.result_page.main_button.click()
+    wait_for_verdict(qtbot, dialog, "File not found")
+    followed = dialog.followed
+    assert dialog.result_page.main_button.text() == "Choose again…"
+
+    wrong = tmp_path / "elsewhere" / "wrong.txt"
+    wrong.write_text("no dataset", "utf-8")
+    dialog.result_page.main_button.click()
+    choose_in_chooser(dialog, wrong)
+    wait_for_verdict(qtbot, dialog, "Not a .jsonl or .json file: wrong.txt.")
+    qtbot.waitUntil(lambda: dialog.findChildren(QFileDialog) == [], timeout=LONG_MS)
+    dialog.result_page.main_button.click()
+    choose_in_chooser(dialog, moved)
+    wait_for_verdict(qtbot, dialog, "Ready")
+    (row,) = rows_of(person)
+    assert (row["id"], row["status"]) == (str(followed), "ready")
+
+
+def test_a_file_that_changed_is_uploaded_as_it_is_now(
+    qtbot: QtBot, dialog: UploadDialog, faults: FaultServer, client: Client, person: User, large_file: Path
+) -> None:
+    faults.on(PARTS, Throttle(4_000_000), method="PATCH")
+    offer(qtbot, dialog, large_file)
+    dialog.form_page.upload_button.click()
+    qtbot.waitUntil(lambda: client.snapshot()[0].progress.stored_bytes > 0, timeout=LONG_MS)
+    expected = make_dataset("pair_lines", 7_000_000, large_file)
+    wait_for_verdict(qtbot, dialog, "The file changed while it was being uploaded")
+    assert dialog.result_page.main_button.text() == "Start again"
+    faults.clear()
+    dialog.result_page.main_button.click()
+    wait_for_verdict(qtbot, dialog, "Ready")
+    (row,) = rows_of(person)
+    assert row["total_training_pairs"] == expected.training_pairs
 
 
 def test_the_project_is_named_as_soon_as_somebody_signs_in(

@@ -70,7 +70,9 @@ def transfer_badge(transfer: Transfer) -> Badge:
         return dataset_badge(transfer.dataset) if transfer.dataset else Badge("loader-circle", word, "busy")
     if transfer.state is TransferState.FAILED:
         return Badge("circle-x", word, "error")
-    if transfer.state is TransferState.WAITING or transfer.retry_in_s is not None:
+    if transfer.state is TransferState.PAUSED:
+        return Badge("circle-pause", word, "idle")
+    if transfer.state is TransferState.WAITING:
         return Badge("clock", word, "idle")
     if transfer.phase is Phase.CHECKING:
         return Badge("loader-circle", word, "busy")

@@ -7,18 +7,18 @@ the theme at paint time; geometry is in device-independent pixels and mirrored f
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QRect, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QPainter
-from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtGui import QFontMetrics, QPainter
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from lorry.gui.datasets.badges import Badge
 from lorry.gui.datasets.rows import NUMBER_COLUMNS, Column, Row
 from lorry.gui.datasets.table_model import Role
+from lorry.gui.shell.row_ground import is_selected, paint_ground, visual
 from lorry.gui.shell.theme import Theme
 from lorry.text.format import MISSING, count
 
 ROW_HEIGHT = 36
 FIRST_PAD, PAD = 16, 12
-STRIP = 3
 BADGE_HEIGHT, BADGE_LEFT, BADGE_RIGHT, BADGE_ICON, BADGE_GAP = 22, 6, 9, 14, 5
 WARNING_GAP = 12
 
@@ -41,7 +41,7 @@ class RowDelegate(QStyledItemDelegate):
         painter.save()
         # The words decide about their direction, the layout only about their side: "480.2 MB" stays in order.
         painter.setLayoutDirection(Qt.LayoutDirection.LayoutDirectionAuto)
-        self._paint_ground(painter, option, index)
+        paint_ground(painter, self._theme, option, index)
         self._paint_content(painter, option, row, column)
         painter.restore()
 
@@ -53,29 +53,6 @@ class RowDelegate(QStyledItemDelegate):
         self._paint_text(
             painter, option, area, text, "text2" if is_second else "text", is_number=column in NUMBER_COLUMNS
         )
-
-    def _paint_ground(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        rect = option.rect
-        painter.fillRect(rect, self._ground(option))
-        line = QRect(rect.left(), rect.bottom(), rect.width(), 1)
-        painter.fillRect(line, self._theme.color("line"))
-        is_selected = _is_selected(option)
-        if is_selected and index.column() == _first_column(option):
-            strip = QRect(rect.left(), rect.top(), STRIP, rect.height())
-            painter.fillRect(_visual(option, strip), self._theme.color("accent"))
-        if not is_selected and _is_keyboard_here(option, index):
-            # Tab, and Ctrl with the arrows, move without selecting; the place must still be seen.
-            edge = self._theme.color("accentText")
-            painter.fillRect(QRect(rect.left(), rect.top(), rect.width(), 1), edge)
-            painter.fillRect(line, edge)
-
-    def _ground(self, option: QStyleOptionViewItem) -> QColor:
-        if not _is_selected(option):
-            return self._theme.color("surface")
-        has_focus = bool(option.state & QStyle.StateFlag.State_Active) and option.widget.hasFocus()
-        return self._theme.color("selection" if has_focus else "selectionIdle")
 
     def _paint_text(
         self,
@@ -94,7 +71,7 @@ class RowDelegate(QStyledItemDelegate):
         side = Qt.AlignmentFlag.AlignRight if is_right else Qt.AlignmentFlag.AlignLeft
         # A right-to-left name in a left-to-right table starts where the others do.
         flags = side | Qt.AlignmentFlag.AlignAbsolute | Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(_visual(option, area), int(flags | Qt.TextFlag.TextSingleLine), shown)
+        painter.drawText(visual(option, area), int(flags | Qt.TextFlag.TextSingleLine), shown)
 
 
 class StatusDelegate(RowDelegate):
@@ -103,7 +80,7 @@ class StatusDelegate(RowDelegate):
     def _paint_content(self, painter: QPainter, option: QStyleOptionViewItem, row: Row, column: Column) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         area = option.rect.adjusted(PAD, 0, -4, -1)
-        ground = "surface" if _is_selected(option) else row.badge.ground
+        ground = "surface" if is_selected(option) else row.badge.ground
         width = paint_badge(painter, self._theme, area, row.badge, ground, option.direction)
         if row.warnings:
             self._paint_warnings(painter, option, area.adjusted(width + WARNING_GAP, 0, 0, 0), row.warnings)
@@ -113,7 +90,7 @@ class StatusDelegate(RowDelegate):
             return
         mark = QRect(area.left(), area.center().y() - BADGE_ICON // 2 + 1, BADGE_ICON, BADGE_ICON)
         dpr = painter.device().devicePixelRatio()
-        painter.drawPixmap(_visual(option, mark), self._theme.pixmap("triangle-alert", "warn", BADGE_ICON, dpr))
+        painter.drawPixmap(visual(option, mark), self._theme.pixmap("triangle-alert", "warn", BADGE_ICON, dpr))
         words = area.adjusted(BADGE_ICON + 4, 0, 0, 0)
         self._paint_text(painter, option, words, count(warnings), "warn")
 
@@ -161,26 +138,3 @@ def paint_badge(
 def row_height(metrics: QFontMetrics) -> int:
     """36, or more where the system font is large."""
     return max(ROW_HEIGHT, metrics.height() + 16)
-
-
-def _is_keyboard_here(option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> bool:
-    """Whether the row of `index` is the current one of a table that is used with the keyboard."""
-    table = option.widget
-    if not isinstance(table, QAbstractItemView) or not table.hasFocus() or table.currentIndex().row() != index.row():
-        return False
-    by_keyboard = table.window().testAttribute(Qt.WidgetAttribute.WA_KeyboardFocusChange)
-    return by_keyboard or table.selectionModel().hasSelection()
-
-
-def _is_selected(option: QStyleOptionViewItem) -> bool:
-    return bool(option.state & QStyle.StateFlag.State_Selected)
-
-
-def _visual(option: QStyleOptionViewItem, rect: QRect) -> QRect:
-    return QStyle.visualRect(option.direction, option.rect, rect)
-
-
-def _first_column(option: QStyleOptionViewItem) -> int:
-    """The column that stands first on screen; columns can be moved."""
-    header = option.widget.horizontalHeader() if hasattr(option.widget, "horizontalHeader") else None
-    return header.logicalIndex(0) if header is not None else 0

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import QWidget
 
 from lorry.core.errors import AuthError, LorryError, NetworkError
 from lorry.core.model import DEFAULT_PAGE_SIZE, DatasetPage
-from lorry.core.transfers import Transfer
 from lorry.gui.datasets.empty_state import EmptyCase
 from lorry.gui.datasets.filters import Filters
 from lorry.gui.datasets.list_pane import LOADING_AFTER_MS, ListPane
@@ -104,8 +103,7 @@ class ListScreen(QObject):
         self.model.rowsRemoved.connect(lambda *_: self._show_state())
         self.model.dataChanged.connect(lambda *_: self.changed.emit())
         inbox.progressed.connect(self.model.set_transfers)
-        inbox.transfer_changed.connect(self._on_transfer_changed)
-        inbox.transfer_removed.connect(self._on_transfer_removed)
+        inbox.transfer_removed.connect(self.model.remove)
         inbox.dataset_changed.connect(self.model.put_dataset)
         inbox.dataset_gone.connect(self.model.remove)
         inbox.datasets_stale.connect(self.reader.read_soon)
@@ -135,13 +133,6 @@ class ListScreen(QObject):
         self._loading.stop()
         self._show_state()
         self.failed.emit(error)
-
-    def _on_transfer_changed(self, _transfer: Transfer) -> None:
-        self.model.set_transfers(self._client.snapshot())
-
-    def _on_transfer_removed(self, dataset_id: UUID) -> None:
-        self.model.set_transfers(self._client.snapshot())
-        self.model.remove(dataset_id)
 
     def _show_state(self) -> None:
         case = self.case

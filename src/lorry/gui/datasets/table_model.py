@@ -135,9 +135,13 @@ class DatasetTableModel(QAbstractTableModel):
             del self._started_at[dataset_id]
         for dataset_id in self._transfers.keys() - self._started_at.keys():
             self._started_at[dataset_id] = datetime.now(UTC)
-        for transfer in self._transfers.values():
-            if transfer.dataset_id not in self._at and is_local(transfer) and self._belongs(transfer):
-                self._insert_top(self._row(transfer.dataset_id, transfer.dataset))
+        self._insert_top(
+            [
+                self._row(transfer.dataset_id, transfer.dataset)
+                for transfer in reversed(self._transfers.values())
+                if transfer.dataset_id not in self._at and is_local(transfer) and self._belongs(transfer)
+            ]
+        )
         badges: list[int] = []
         for transfer in self._transfers.values():
             number = self._at.get(transfer.dataset_id)
@@ -185,9 +189,11 @@ class DatasetTableModel(QAbstractTableModel):
         self._index()
         self.endResetModel()
 
-    def _insert_top(self, row: Row) -> None:
-        self.beginInsertRows(_ROOT, 0, 0)
-        self._rows.insert(0, row)
+    def _insert_top(self, rows: list[Row]) -> None:
+        if not rows:
+            return
+        self.beginInsertRows(_ROOT, 0, len(rows) - 1)
+        self._rows[:0] = rows
         self._index()
         self.endInsertRows()
 

@@ -37,6 +37,10 @@ class Actions(QObject):
         self.refresh.setShortcuts([QKeySequence("F5"), QKeySequence("Ctrl+R")])
         self.details = self._action("&Details", "panel-right", "Ctrl+I")
         self.details.setCheckable(True)
+        self.transfers = self._action("&Transfers", "panel-bottom", "Ctrl+J")
+        self.transfers.setCheckable(True)
+        self.next_area = self._action("Next &area", "", "F6")
+        self.former_area = self._action("Pre&vious area", "", "Shift+F6")
         self.open = self._action("&Open details", "")
         self.edit = self._action("&Edit name…", "pencil", "F2")
         self.validate = self._action("&Validate again", "rotate-cw")
@@ -50,18 +54,21 @@ class Actions(QObject):
             action.setChecked(scheme is theme.scheme)
             group.addAction(action)
 
-    def fill_menus(self, window: QMainWindow) -> None:
-        """Make the menu bar of `window`."""
+    def fill_menus(self, window: QMainWindow, transfers: QMenu) -> None:
+        """Make the menu bar of `window`; `transfers` is the menu about uploads."""
         bar = window.menuBar()
         file_menu = bar.addMenu("&File")
         _fill(file_menu, self.upload, None, self.sign_in, self.sign_out, None, self.quit)
         _fill(bar.addMenu("&Edit"), self.undo, None, self.copy, self.paste, None, self.select_all, self.find)
         view = bar.addMenu("&View")
-        _fill(view, self.refresh, None, self.details)
+        _fill(view, self.refresh, None, self.transfers, self.details)
+        view.addSeparator()
+        _fill(view, self.next_area, self.former_area)
         view.addSeparator()
         _fill(view.addMenu("&Appearance"), *self.schemes.values())
         dataset = bar.addMenu("&Dataset")
         _fill(dataset, self.open, self.edit, self.validate, None, self.delete)
+        bar.addMenu(transfers)
         _fill(bar.addMenu("&Help"), self.about)
 
     def fill_row_menu(self, menu: QMenu) -> QMenu:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
@@ -27,7 +28,7 @@ from lorry.core.events import (
     TransferChanged,
     TransferRemoved,
 )
-from lorry.core.transfers import Phase, Transfer, TransferState
+from lorry.core.transfers import Phase, Transfer, TransferState, WaitReason
 
 if TYPE_CHECKING:
     from lorry.core.client import Client
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 TASK_THREADS = 4
 PROGRESS_MS = 100
+#: How often uploads are looked at that only wait: their countdowns are whole seconds.
+WAITING_MS = 1_000
 _log = logging.getLogger(__name__)
 
 
@@ -44,7 +47,8 @@ class Inbox(QObject):
     Signals:
         transfer_changed(Transfer), transfer_removed(UUID), dataset_changed(Dataset), dataset_gone(UUID),
         datasets_stale(), account_changed(AccountChanged): the core's events, in order.
-        progressed(tuple[Transfer, ...]): all transfers, every 100 ms while one of them is active.
+        progressed(tuple[Transfer, ...]): all transfers, every 100 ms while one of them is active, and once after
+            any of them changed or left.
     """
 
     transfer_changed = Signal(object)
@@ -63,6 +67,8 @@ class Inbox(QObject):
         self._is_closed = False
         self._results: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._orders: deque[Callable[[], None]] = deque()
+        self._is_ordering = False
         self._threads: list[threading.Thread] = []
         self._timer = QTimer(self, interval=PROGRESS_MS)
         self._timer.timeout.connect(self._on_tick)
@@ -121,6 +127,18 @@ class Inbox(QObject):
             self._start_thread()
         self._tasks.put(task)
 
+    def do(self, order: Callable[[], None]) -> None:
+        """Have `order` done on a task thread, one after the other in the order they came, and show what came of it.
+
+        For what the user wants with uploads: the client writes such wishes to the disk, which may take a while.
+        """
+        with self._lock:
+            self._orders.append(order)
+            if self._is_ordering or self._is_closed:
+                return
+            self._is_ordering = True
+        self.run(self._obey, lambda _: None, lambda _: None, receiver=self)
+
     def post(self, call: Callable[[], None]) -> None:
         """Have `call` run on the main thread soon. Any thread."""
         self._results.put(call)
@@ -128,8 +146,8 @@ class Inbox(QObject):
 
     def watch_progress(self) -> None:
         """Look at the transfers until none is active; called by itself when one starts."""
-        if not self._is_closed and not self._timer.isActive():
-            self._timer.start()
+        if not self._is_closed and (not self._timer.isActive() or self._timer.interval() != PROGRESS_MS):
+            self._timer.start(PROGRESS_MS)
 
     def close(self) -> None:
         """Stop delivering. Threads end after the task they are at; being daemons they hold nobody up. Repeatable."""
@@ -151,14 +169,36 @@ class Inbox(QObject):
             if not self._is_closed:
                 task()
 
+    def _obey(self) -> None:
+        while True:
+            with self._lock:
+                if not self._orders:
+                    self._is_ordering = False
+                    return
+                order = self._orders.popleft()
+            try:
+                order()
+            except Exception:
+                # One that fails must not keep those behind it from being done.
+                _log.exception("what the user wanted with an upload was not done")
+            self.post(self._on_obeyed)
+
+    def _on_obeyed(self) -> None:
+        self.progressed.emit(self._client.snapshot())
+        self.watch_progress()
+
     @Slot()
     def _deliver(self) -> None:
         with self._lock:
             self._is_posted = False
             if self._is_closed:
                 return
-        for event in self._client.drain():
+        events = self._client.drain()
+        for event in events:
             self._emit(event)
+        if any(isinstance(event, TransferChanged | TransferRemoved) for event in events):
+            # Hundreds may change at once; what shows all of them hears of it once.
+            self.progressed.emit(self._client.snapshot())
         try:
             while not self._results.empty() and not self._is_closed:
                 self._results.get()()
@@ -187,12 +227,21 @@ class Inbox(QObject):
     def _on_tick(self) -> None:
         transfers = self._client.snapshot()
         self.progressed.emit(transfers)
-        if not any(is_active(transfer) for transfer in transfers):
+        if any(is_running(transfer) for transfer in transfers):
+            return
+        if any(is_active(transfer) for transfer in transfers):
+            self._timer.setInterval(WAITING_MS)
+        else:
             self._timer.stop()
 
 
-def is_active(transfer: Transfer) -> bool:
-    """Whether its numbers can change by themselves: it runs on this computer, or waits for its turn."""
-    if transfer.state is TransferState.WAITING:
-        return True
+def is_running(transfer: Transfer) -> bool:
+    """Whether bytes or steps of it move on this computer now."""
     return transfer.state is TransferState.RUNNING and transfer.phase is not Phase.VALIDATING
+
+
+def is_active(transfer: Transfer) -> bool:
+    """Whether it goes on by itself: it runs, or waits for its turn, the network or the server."""
+    if transfer.state is TransferState.WAITING:
+        return transfer.waits_for is not WaitReason.SIGN_IN
+    return is_running(transfer)

@@ -1,6 +1,7 @@
 """Uploads an earlier run left open: takes them up again by itself after a sign-in, and says so.
 
-Those another window is working on are left to it; those that were being cancelled are only cleared away.
+Those another window is working on are left to it, those the user paused stay paused, and those that were being
+cancelled are only cleared away.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from uuid import UUID
 from PySide6.QtCore import QObject, Signal
 
 from lorry.core.errors import LorryError
+from lorry.core.transfers import TransferState
 from lorry.gui.shell.inbox import Inbox
 from lorry.gui.shell.notice_bar import Notice, NoticeBar, Urgency
 from lorry.text.error_text import describe
@@ -26,10 +28,10 @@ class InterruptedUploads(QObject):
     """Looks once after each sign-in; the journal is read on a task thread.
 
     Signals:
-        show_upload(UUID): the user wants to see this upload.
+        show_uploads(UUID): the user wants to see them, this one first.
     """
 
-    show_upload = Signal(object)
+    show_uploads = Signal(object)
 
     def __init__(self, client: Client, inbox: Inbox, notices: NoticeBar, parent: QObject) -> None:
         super().__init__(parent)
@@ -47,17 +49,22 @@ class InterruptedUploads(QObject):
         if not dataset_ids:
             return
         self._inbox.watch_progress()
-        number, first_id = len(dataset_ids), dataset_ids[0]
-        was, they = ("was", "It starts") if number == 1 else ("were", "They start")
+        held = (TransferState.PAUSED, TransferState.FAILED)
+        still = {transfer.dataset_id for transfer in self._client.snapshot() if transfer.state in held}
+        going_on = [dataset_id for dataset_id in dataset_ids if dataset_id not in still]
+        if not going_on:
+            return  # they stand in the panel as the user left them
+        number, first_id = len(going_on), going_on[0]
+        was, they = ("was", "It continues where it") if number == 1 else ("were", "They continue where they")
         self._notices.post(
             Notice(
                 _KEY,
                 Urgency.RESULT,
                 f"{plural(number, 'upload')} {was} interrupted.",
-                f"{they} again from the beginning.",
+                f"{they} stopped.",
                 icon="history",
-                action="Show",
-                on_action=lambda: self.show_upload.emit(first_id),
+                action="Review",
+                on_action=lambda: self.show_uploads.emit(first_id),
             )
         )
 

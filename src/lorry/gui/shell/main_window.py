@@ -1,7 +1,7 @@
-"""The main window: puts the parts together and connects what one of them says to what another does.
+"""The main window: makes the parts and connects what one of them says to what another does.
 
-It holds no logic beyond that: the list is `datasets.list_screen`, changing it `datasets.edits`, uploads
-`upload_desk`, the state of the connection `standing`, files coming in `file_entry`. Main thread only; nothing waits.
+It holds no logic beyond that: the list is `datasets.list_screen`, changing it `datasets.edits`, uploads `upload_desk`
+and `transfers.desk`, the state of the connection `standing`, the arrangement `window_layout`. Main thread only.
 """
 
 from __future__ import annotations
@@ -10,31 +10,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import (
-    QCloseEvent,
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDragMoveEvent,
-    QDropEvent,
-    QResizeEvent,
-)
-from PySide6.QtWidgets import QMainWindow, QMenu, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent, QResizeEvent
+from PySide6.QtWidgets import QMainWindow, QMenu
 
 from lorry.core.errors import LorryError
 from lorry.core.model import Account
+from lorry.core.transfers import TransferState
 from lorry.gui.account.sign_in_desk import SignInDesk
-from lorry.gui.datasets.details import WIDTH, DetailsPanel
+from lorry.gui.datasets.details import DetailsPanel
 from lorry.gui.datasets.edits import DatasetEdits
 from lorry.gui.datasets.empty_state import EmptyCase
 from lorry.gui.datasets.list_screen import ListScreen
-from lorry.gui.datasets.rows import Column
 from lorry.gui.shell.about import show_about
 from lorry.gui.shell.actions import Actions
 from lorry.gui.shell.file_entry import FileEntry
 from lorry.gui.shell.focus_ring import FocusRing
-from lorry.gui.shell.inbox import Inbox, is_active
+from lorry.gui.shell.inbox import Inbox
 from lorry.gui.shell.interrupted import InterruptedUploads
+from lorry.gui.shell.network_watch import NetworkWatch
 from lorry.gui.shell.notice_bar import NoticeBar
 from lorry.gui.shell.quit_guard import QuitGuard
 from lorry.gui.shell.row_commands import RowCommands
@@ -43,13 +36,17 @@ from lorry.gui.shell.status_line import StatusLine
 from lorry.gui.shell.theme import Theme
 from lorry.gui.shell.toolbar import Toolbar
 from lorry.gui.shell.upload_desk import UploadDesk
+from lorry.gui.shell.upload_endings import UploadEndings
+from lorry.gui.shell.window_layout import WindowLayout
 from lorry.gui.shell.window_memory import SettingsStore, WindowMemory
+from lorry.gui.transfers.actions import TransferActions
+from lorry.gui.transfers.desk import TransferDesk
+from lorry.gui.transfers.panel import TransfersPanel
 
 if TYPE_CHECKING:
     from lorry.core.client import Client
 
-#: Under this width an open details panel hides Pairs and Created.
-NARROW_WIDTH = 1000
+_OVER = (TransferState.DONE, TransferState.FAILED)
 
 
 class MainWindow(QMainWindow):
@@ -63,21 +60,28 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(theme.app_icon())
         self.setAcceptDrops(True)
         self.commands = Actions(theme, self)
+        self.upload_commands = TransferActions(theme, self)
         self.listing = ListScreen(client, inbox, theme, self)
         self.table = self.listing.pane.table
         self.toolbar = Toolbar(theme, self.commands, self.listing.filters, self)
         self.notices = NoticeBar(theme)
         self.details = DetailsPanel(theme, self.commands)
+        self.transfers = TransfersPanel(client, inbox, theme, self.upload_commands)
         self.status = StatusLine(self)
         self.desk = UploadDesk(client, inbox, theme, self.notices, self)
+        self.endings = UploadEndings(inbox, self.notices, self.desk.is_watched, self)
+        self.transfer_desk = TransferDesk(
+            client, inbox, theme, self.notices, self.transfers, self.upload_commands, settings, self
+        )
         self.edits = DatasetEdits(client, inbox, theme, self.listing.model, self.notices, self)
         self.sign_in_desk = SignInDesk(client, inbox, theme, self)
-        self.quit_guard = QuitGuard(theme, self._count_active, self)
-        self.standing = Standing(self.notices, self._count_active, self)
+        self.quit_guard = QuitGuard(theme, inbox, client.snapshot, self)
+        self.standing = Standing(self.notices, self._count_kept, self)
+        self.network = NetworkWatch(self)
         self.files = FileEntry(theme, self.notices, self)
         self.interrupted = InterruptedUploads(client, inbox, self.notices, self)
         self.row_commands = RowCommands(self.commands, self.table, self.edits, self)
-        self._lay_out()
+        self.arrangement = self._lay_out()
         self._connect_commands()
         self._connect_parts()
         self._ring = FocusRing(theme, self)
@@ -90,30 +94,14 @@ class MainWindow(QMainWindow):
 
     # -- built once --------------------------------------------------------------------------------------------------
 
-    def _lay_out(self) -> None:
-        self.commands.fill_menus(self)
+    def _lay_out(self) -> WindowLayout:
+        self.commands.fill_menus(self, self.upload_commands.bar_menu(self))
         self.addToolBar(self.toolbar)
         self.setStatusBar(self.status)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        self.splitter.setChildrenCollapsible(False)
-        self.splitter.setHandleWidth(1)
-        self.splitter.addWidget(self.listing.pane)
-        self.splitter.addWidget(self.details)
-        self.splitter.setStretchFactor(0, 1)
-        centre = QWidget()
-        column = QVBoxLayout(centre)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.notices)
-        column.addWidget(self.splitter, 1)
-        self.setCentralWidget(centre)
         self.table.set_menu(self.commands.fill_row_menu(QMenu(self)))
-        self._memory.restore_window(self)
-        self._memory.restore_columns(self.table.horizontalHeader())
-        width = self._memory.details_width or WIDTH
-        self.splitter.setSizes([max(1, self.width() - width - 1), width])
-        self.commands.details.setChecked(self._memory.is_details_open)
-        self.details.setVisible(self._memory.is_details_open)
+        return WindowLayout(
+            self, self.notices, self.listing.pane, self.transfers, self.details, self.commands, self._memory
+        )
 
     def _connect_commands(self) -> None:
         commands = self.commands
@@ -124,7 +112,8 @@ class MainWindow(QMainWindow):
         commands.sign_out.triggered.connect(self.sign_in_desk.sign_out)
         commands.find.triggered.connect(self.listing.filters.search.take_focus)
         commands.refresh.triggered.connect(self._refresh)
-        commands.details.toggled.connect(self._on_details_toggled)
+        commands.details.toggled.connect(lambda _is_open: self._on_selection_changed())
+        self.upload_commands.hide.triggered.connect(lambda: commands.transfers.setChecked(False))
         commands.about.triggered.connect(lambda: show_about(self._theme, self))
         for scheme, action in commands.schemes.items():
             action.triggered.connect(lambda _checked=False, chosen=scheme: self._theme.set_scheme(chosen))
@@ -139,16 +128,22 @@ class MainWindow(QMainWindow):
         self.table.selection_changed.connect(self._on_selection_changed)
         self.row_commands.details_wanted.connect(lambda: self.commands.details.setChecked(True))
         self.row_commands.upload_wanted.connect(self.desk.follow)
-        self.details.closed.connect(lambda: self.commands.details.setChecked(False))
         self.details.upload_requested.connect(lambda row: self.desk.follow(row.dataset_id))
         self.desk.show_dataset.connect(self._show_dataset)
         self.desk.sign_in_wanted.connect(self.sign_in_desk.open)
+        self.endings.show_dataset.connect(self._show_dataset)
+        self.endings.show_upload.connect(self.desk.follow)
+        self.endings.show_uploads.connect(self._show_in_transfers)
+        self.transfer_desk.show_upload.connect(self.desk.follow)
+        self.transfer_desk.sign_in_wanted.connect(self.sign_in_desk.open)
         self.sign_in_desk.failed.connect(self._on_failed)
         self.quit_guard.confirmed.connect(self.close)
-        self.interrupted.show_upload.connect(self.desk.follow)
+        self.interrupted.show_uploads.connect(self._show_in_transfers)
         self.edits.refresh_wanted.connect(self.listing.reader.read_soon)
         self.standing.retry_wanted.connect(self._refresh)
+        self.standing.try_now_wanted.connect(self._try_now)
         self.standing.back_online.connect(self.desk.go_on)
+        self.network.came_back.connect(self._try_now)
         self.desk.cut_off.connect(self._refresh)
         self.standing.sign_in_wanted.connect(self.sign_in_desk.open)
         self.files.files_chosen.connect(self._open_files)
@@ -166,7 +161,7 @@ class MainWindow(QMainWindow):
             unfiltered=listing.reader.total_unfiltered,
             is_online=self.standing.is_online,
         )
-        self._show_details()
+        self.arrangement.show_details(is_useful=listing.case in (None, EmptyCase.NO_MATCH))
         self._on_selection_changed()
 
     def _on_selection_changed(self) -> None:
@@ -219,11 +214,6 @@ class MainWindow(QMainWindow):
             case _:
                 self._refresh()
 
-    def _on_details_toggled(self, is_open: bool) -> None:
-        self._memory.save_details(is_open, 0 if is_open else self.details.width())
-        self._show_details()
-        self._on_selection_changed()
-
     # -- what the user does ------------------------------------------------------------------------------------------
 
     def open_paths(self, paths: list[Path]) -> None:
@@ -242,6 +232,16 @@ class MainWindow(QMainWindow):
         self.activateWindow()
         self.commands.details.setChecked(True)
         self.listing.show_dataset(dataset_id)
+
+    def _show_in_transfers(self, dataset_id: UUID) -> None:
+        self.commands.transfers.setChecked(True)
+        self.transfers.refresh()
+        self.transfers.table.select(dataset_id)
+        self.transfers.table.setFocus()
+
+    def _try_now(self) -> None:
+        self.desk.go_on()
+        self._refresh()
 
     def _refresh(self) -> None:
         if self._client.account is not None:
@@ -269,31 +269,17 @@ class MainWindow(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fit_columns()
+        self.arrangement.fit_columns()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if not self.quit_guard.may_close():
             event.ignore()
             return
-        self._memory.save(self, self.table.horizontalHeader())
-        width = 0 if self.details.isHidden() else self.details.width()
-        self._memory.save_details(self.commands.details.isChecked(), width)
+        self.arrangement.save()
         super().closeEvent(event)
 
-    def _count_active(self) -> int:
-        return sum(1 for transfer in self._client.snapshot() if is_active(transfer))
+    def _count_kept(self) -> int:
+        return sum(1 for transfer in self._client.snapshot() if transfer.state not in _OVER)
 
     def _show_connection(self) -> None:
         self.toolbar.show_connection(self._account, is_online=self.standing.is_online)
-
-    def _show_details(self) -> None:
-        """The panel is there when it is wanted and there can be something to select."""
-        is_useful = self.listing.case in (None, EmptyCase.NO_MATCH)
-        self.details.setVisible(self.commands.details.isChecked() and is_useful)
-        self._fit_columns()
-
-    def _fit_columns(self) -> None:
-        is_narrow = self.width() < NARROW_WIDTH and not self.details.isHidden()
-        for column in (Column.PAIRS, Column.CREATED):
-            if self.table.isColumnHidden(column) != is_narrow:
-                self.table.setColumnHidden(column, is_narrow)

@@ -24,11 +24,13 @@ class Standing(QObject):
 
     Signals:
         retry_wanted(): ask the server again.
+        try_now_wanted(): the user does not want to wait; uploads do not either.
         sign_in_wanted(): the user pressed Sign in.
         back_online(): the server answers after it could not be reached.
     """
 
     retry_wanted = Signal()
+    try_now_wanted = Signal()
     back_online = Signal()
     sign_in_wanted = Signal()
 
@@ -106,7 +108,7 @@ class Standing(QObject):
             tone="idle",
             action="Try now",
             action_icon="rotate-cw",
-            on_action=self.retry_wanted.emit,
+            on_action=self.try_now_wanted.emit,
             is_closable=False,
         )
 

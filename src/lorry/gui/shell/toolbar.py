@@ -5,13 +5,14 @@ All parts are added to a QToolBar, so what does not fit moves into its overflow 
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, QSize, Qt
-from PySide6.QtGui import QAction, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QPushButton, QSizePolicy, QStyle, QToolBar, QToolButton, QWidget
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtWidgets import QPushButton, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from lorry.core.model import Account
 from lorry.gui.datasets.filters import Filters
 from lorry.gui.shell.actions import Actions
+from lorry.gui.shell.menu_button import MenuButton
 from lorry.gui.shell.theme import Theme
 from lorry.gui.shell.themed import restyle
 
@@ -19,6 +20,8 @@ HEIGHT, MARGIN = 52, 8
 CONNECTION_WIDTH = 220
 #: Under this width the connection is its icon alone; the name stays its tooltip.
 NARROW_WIDTH = 1000
+#: Then the filters take no more than this, so that the panel switches stay in reach.
+_NARROW_FILTER, _ANY_WIDTH = 132, 16_777_215
 
 
 class Toolbar(QToolBar):
@@ -41,7 +44,8 @@ class Toolbar(QToolBar):
         self.addWidget(self.upload)
         self.addWidget(self._tool_button(actions.refresh, "Refresh"))
         self.addSeparator()
-        for widget in (filters.search, filters.status, filters.format):
+        self._boxes = (filters.status, filters.format)
+        for widget in (filters.search, *self._boxes):
             self.addWidget(widget)
         gap = _empty_part()
         gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -50,6 +54,8 @@ class Toolbar(QToolBar):
         self.connection.addActions([actions.sign_in, actions.sign_out])
         self.addWidget(self.connection)
         self.addSeparator()
+        self.transfers = self._tool_button(actions.transfers, "Transfers panel")
+        self.addWidget(self.transfers)
         self.details = self._tool_button(actions.details, "Details panel")
         self.addWidget(self.details)
         self.addWidget(_empty_part())
@@ -85,6 +91,8 @@ class Toolbar(QToolBar):
         style = Qt.ToolButtonStyle
         is_narrow = self.width() < NARROW_WIDTH
         self.connection.setToolButtonStyle(style.ToolButtonIconOnly if is_narrow else style.ToolButtonTextBesideIcon)
+        for box in self._boxes:
+            box.setMaximumWidth(_NARROW_FILTER if is_narrow else _ANY_WIDTH)
 
     def _tool_button(self, action: QAction, name: str) -> QToolButton:
         button = QToolButton()
@@ -100,25 +108,3 @@ def _empty_part() -> QWidget:
     part = QWidget()
     part.setProperty("kind", "gap")
     return part
-
-
-class MenuButton(QToolButton):
-    """A flat button with an icon, words and an arrow; it opens the menu of its actions."""
-
-    ARROW, MARGIN = 16, 6
-
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._theme = theme
-        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.setProperty("kind", "menu")
-        theme.changed.connect(self.update)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        painter = QPainter(self)
-        left, top = self.width() - self.ARROW - self.MARGIN, (self.height() - self.ARROW + 1) // 2
-        place = QRect(left, top, self.ARROW, self.ARROW)
-        pixmap = self._theme.pixmap("chevron-down", "text2", self.ARROW, self.devicePixelRatioF())
-        painter.drawPixmap(QStyle.visualRect(self.layoutDirection(), self.rect(), place), pixmap)

@@ -1,4 +1,4 @@
-"""What the window remembers between starts: place and size, the details panel, columns, appearance.
+"""What the window remembers between starts: place and size, both panels, columns, appearance.
 
 Kept in the settings object the application hands in, as values JSON can hold. Whatever cannot be read is forgotten.
 """
@@ -60,14 +60,22 @@ class WindowMemory:
     @property
     def details_width(self) -> int | None:
         """Pixels, or None when never changed."""
-        width = self._settings.get("window.details_width")
-        return width if isinstance(width, int) and not isinstance(width, bool) else None
+        return self._pixels("window.details_width")
 
     def save_details(self, is_open: bool, width: int) -> None:
         """Remember the panel; a closed one keeps the width it had."""
         self._settings.set("window.details_open", is_open)
         if is_open and width > 0:
             self._settings.set("window.details_width", width)
+
+    @property
+    def transfers_height(self) -> int | None:
+        """Pixels, or None when never changed: then the panel is as high as its rows."""
+        return self._pixels("window.transfers_height")
+
+    def save_transfers_height(self, height: int) -> None:
+        """Remember how high the user made the panel."""
+        self._settings.set("window.transfers_height", height)
 
     @property
     def scheme(self) -> Scheme:
@@ -77,6 +85,10 @@ class WindowMemory:
 
     def save_scheme(self, scheme: Scheme) -> None:
         self._settings.set("window.scheme", scheme.value)
+
+    def _pixels(self, key: str) -> int | None:
+        value = self._settings.get(key)
+        return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
     def _bytes(self, key: str) -> QByteArray:
         value = self._settings.get(key, "")

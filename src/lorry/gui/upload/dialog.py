@@ -6,6 +6,8 @@ through the form; what the client is asked for here returns at once. Main thread
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -28,12 +30,13 @@ from lorry.gui.shell.focus_ring import FocusRing
 from lorry.gui.shell.inbox import Inbox
 from lorry.gui.shell.question import Question
 from lorry.gui.shell.theme import Theme
+from lorry.gui.transfers.cancel_words import cancel_words
+from lorry.gui.transfers.moved_file import MovedFile
 from lorry.gui.upload.file_flow import FileFlow
 from lorry.gui.upload.file_queue import dropped_paths
 from lorry.gui.upload.form_page import FormPage
 from lorry.gui.upload.progress_page import ProgressPage
 from lorry.gui.upload.result_page import ResultPage, is_result
-from lorry.text.format import size
 
 if TYPE_CHECKING:
     from lorry.core.client import Client
@@ -63,6 +66,7 @@ class UploadDialog(QDialog):
         self._row: Dataset | None = None
         self._question: Question | None = None
         self.form_page = FormPage(theme)
+        self._moved = MovedFile(client, inbox, self)
         self._flow = FileFlow(client, inbox, self.form_page, self)
         self.progress_page = ProgressPage(theme)
         self.result_page = ResultPage(theme)
@@ -89,8 +93,13 @@ class UploadDialog(QDialog):
         self._flow.ended.connect(self.close)
         self.form_page.cancel_wanted.connect(self.reject)
         self.progress_page.hide_wanted.connect(self.hide)
-        self.progress_page.cancel_wanted.connect(self._ask_to_cancel)
-        self.result_page.retry_wanted.connect(self._retry)
+        self.progress_page.cancel_wanted.connect(self._cancel)
+        self.progress_page.pause_wanted.connect(lambda: self._do(self._client.pause_upload))
+        self.progress_page.resume_wanted.connect(lambda: self._do(self._client.resume_upload))
+        self.progress_page.try_now_wanted.connect(lambda: self._do(lambda _id: self._client.go_on_now()))
+        self.result_page.retry_wanted.connect(lambda: self._do(self._client.retry_upload))
+        self.result_page.file_wanted.connect(self._ask_for_moved_file)
+        self._moved.refused.connect(self.result_page.show_problem)
         self.result_page.choose_wanted.connect(self._choose_again)
         self.result_page.sign_in_wanted.connect(self.sign_in_wanted)
         self.result_page.show_wanted.connect(self._on_result_show_wanted)
@@ -178,31 +187,30 @@ class UploadDialog(QDialog):
     def _on_verdict_unread(self, _error: LorryError) -> None:
         """The page keeps what it shows; the next change of the row reaches it anyway."""
 
-    def _ask_to_cancel(self) -> None:
+    def _cancel(self) -> None:
+        """Give the upload up; asks first where the server already keeps a part."""
         if self._transfer is None or self._question is not None:
             return
-        stored_bytes = self._transfer.progress.stored_bytes
-        self._question = Question(
-            self._theme,
-            self,
-            "Cancel this upload?",
-            f"{size(stored_bytes)} already stored will be removed from the project. Your file stays."
-            if stored_bytes
-            else "What was sent so far is not kept. Your file stays.",
-            yes="Cancel upload",
-            no="Keep uploading",
-        )
+        if not self._transfer.progress.stored_bytes:
+            self._give_up()
+            return
+        words = cancel_words([self._transfer])
+        self._question = Question(self._theme, self, words.question, words.meaning, yes=words.yes, no=words.no)
         self._question.finished.connect(self._on_question_finished)
         self._question.open()
+
+    def _give_up(self) -> None:
+        if self._followed is not None:
+            self.progress_page.show_cancelling()
+            self._inbox.do(partial(self._client.cancel_upload, self._followed))
 
     def _on_question_finished(self, code: int) -> None:
         question, self._question = self._question, None
         if question is None:
             return
         question.deleteLater()
-        if code == QDialog.DialogCode.Accepted and self._followed is not None:
-            self.progress_page.show_cancelling()
-            self._client.cancel_upload(self._followed)
+        if code == QDialog.DialogCode.Accepted:
+            self._give_up()
 
     def _close_question(self) -> None:
         """What was asked is no longer a question: the upload has ended."""
@@ -218,20 +226,23 @@ class UploadDialog(QDialog):
         elif paths:
             self.choose(paths)
 
-    def _retry(self) -> None:
+    def _do(self, call: Callable[[UUID], None]) -> None:
+        """Ask the client for something about this upload; how it stands then comes by itself."""
         if self._followed is not None:
-            self._client.retry_upload(self._followed)
-            self._inbox.watch_progress()
-            self.follow(self._followed)
+            self._inbox.do(partial(call, self._followed))
 
     def _choose_again(self) -> None:
         """Another file for the same dataset: what was typed is kept, what is left of the failed upload goes."""
         failed = self._transfer
         self.choose([])
         if failed is not None:
-            self._client.dismiss_upload(failed.dataset_id)
+            self._inbox.do(partial(self._client.dismiss_upload, failed.dataset_id))
             self.form_page.recall(failed.draft)
         self._flow.choose_file()
+
+    def _ask_for_moved_file(self) -> None:
+        if self._transfer is not None:
+            self._moved.ask(self._transfer)
 
     def _upload_another(self) -> None:
         self.choose([])

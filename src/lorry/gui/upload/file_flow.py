@@ -133,7 +133,7 @@ class FileFlow(QObject):
 
     def _on_upload_queued(self, turn: int, dataset_id: UUID) -> None:
         if self._starting.pop(turn):
-            self._client.cancel_upload(dataset_id)
+            self._inbox.do(partial(self._client.cancel_upload, dataset_id))
             return
         self.upload_started.emit(dataset_id)
         self._inbox.watch_progress()

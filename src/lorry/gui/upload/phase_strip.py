@@ -40,7 +40,12 @@ _RUNNING_ICONS = {
     Phase.VERIFYING: ("circle-arrow-up", "accentText"),
     Phase.VALIDATING: ("loader-circle", "busy"),
 }
-_STATE_ICONS = {"waiting": ("clock", "idle"), "failed": ("circle-x", "error"), "done": ("circle-check", "ok")}
+_STATE_ICONS = {
+    "waiting": ("clock", "idle"),
+    "paused": ("circle-pause", "idle"),
+    "failed": ("circle-x", "error"),
+    "done": ("circle-check", "ok"),
+}
 
 
 class PhaseStrip(QWidget):
@@ -57,7 +62,7 @@ class PhaseStrip(QWidget):
         theme.changed.connect(self._on_theme_changed)
 
     def show_phase(self, phase: Phase, state: str = "running") -> None:
-        """`state` of the current step: running, waiting, failed, or done (only the last step can stay done)."""
+        """`state` of the current step: running, waiting, paused, failed, or done (only the last step can stay done)."""
         if (phase, state) == (self._phase, self._state):
             return
         self._phase, self._state = phase, state

@@ -25,12 +25,13 @@ from lorry.text.format import count, date, format_label, plural, size, status_wo
 
 
 class ResultPage(QWidget):
-    """Signals: retry_wanted, choose_wanted, sign_in_wanted (after a failure); show_wanted, another_wanted (after
-    success); close_wanted.
+    """Signals: retry_wanted, choose_wanted, file_wanted (the chosen one has moved), sign_in_wanted (after a failure);
+    show_wanted, another_wanted (after success); close_wanted.
     """
 
     retry_wanted = Signal()
     choose_wanted = Signal()
+    file_wanted = Signal()
     sign_in_wanted = Signal()
     show_wanted = Signal()
     another_wanted = Signal()
@@ -90,6 +91,11 @@ class ResultPage(QWidget):
         else:
             self._show_validating(draft.file_size, None, transfer.error)
 
+    def show_problem(self, error: LorryError) -> None:
+        """What was tried to mend a failed upload did not work."""
+        words = describe(error)
+        self.verdict.show_verdict("error", words.what, words.meaning)
+
     def show_dataset(self, dataset: Dataset, error: LorryError | None = None) -> None:
         """The row as the server has it now; `error` says why nobody judges it."""
         facts = f"{size(dataset.file_size)} · {format_label(dataset.format)}"
@@ -143,8 +149,9 @@ class ResultPage(QWidget):
         self.verdict.show_verdict("error", text.what, text.meaning)
         self.failure.show_transfer(transfer)
         leads_elsewhere = text.action_id in (ErrorAction.CHOOSE_FILE, ErrorAction.SIGN_IN)
-        self._main_action = text.action_id if leads_elsewhere else ErrorAction.RETRY
-        self._set_main(text.action if leads_elsewhere else "Try again")
+        is_named = leads_elsewhere or text.action_id is ErrorAction.START_AGAIN
+        self._main_action = text.action_id if is_named else ErrorAction.RETRY
+        self._set_main(text.action if is_named else "Try again")
         self._show_only(self.failure, self.copy_button, self.close_button)
         self.again_button.setVisible(leads_elsewhere)
 
@@ -173,10 +180,12 @@ class ResultPage(QWidget):
         self.main_button.setDefault(True)
 
     def _on_main_clicked(self) -> None:
+        is_moved = self._error is not None and self._error.code is ErrorCode.FILE_MISSING
         {
             ErrorAction.NONE: self.show_wanted,
             ErrorAction.RETRY: self.retry_wanted,
-            ErrorAction.CHOOSE_FILE: self.choose_wanted,
+            ErrorAction.START_AGAIN: self.retry_wanted,
+            ErrorAction.CHOOSE_FILE: self.file_wanted if is_moved else self.choose_wanted,
             ErrorAction.SIGN_IN: self.sign_in_wanted,
         }[self._main_action].emit()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import Enum
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent
+from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from lorry.gui.shell.theme import Theme
@@ -51,15 +51,7 @@ class TwoToneBar(QWidget):
 
     def segments(self) -> list[tuple[str, float]]:
         """What is painted over the track, in order: (colour token, share of the width from the start)."""
-        if not self._size_bytes:
-            return []
-        stored = min(1.0, self._stored_bytes / self._size_bytes)
-        sent = min(1.0, max(self._sent_bytes, self._stored_bytes) / self._size_bytes)
-        if self._tone is BarTone.DONE:
-            return [("ok", 1.0)]
-        if self._tone is BarTone.STILL:
-            return [("barPaused", stored)]
-        return [("barSent", sent), ("barAck", stored)]
+        return segments(self._size_bytes, self._stored_bytes, self._sent_bytes, self._tone)
 
     def sizeHint(self) -> QSize:
         return QSize(120, self._height)
@@ -74,14 +66,34 @@ class TwoToneBar(QWidget):
             painter.translate(self.width(), 0)
             painter.scale(-1, 1)
         track = QRectF(0, (self.height() - self._height) / 2, self.width(), self._height)
-        shape = QPainterPath()
-        shape.addRoundedRect(track, self._height / 2, self._height / 2)
-        painter.fillPath(shape, self._theme.color("barTrack"))
-        for token, share in self.segments():
-            self._fill(painter, shape, track, self._theme.color(token), share)
+        paint_bar(painter, self._theme, track, self.segments())
 
-    def _fill(self, painter: QPainter, shape: QPainterPath, track: QRectF, color: QColor, share: float) -> None:
+
+def segments(size_bytes: int, stored_bytes: int, sent_bytes: int, tone: BarTone) -> list[tuple[str, float]]:
+    """The parts over the track, the lowest first: (colour token, share of the width from the start)."""
+    if not size_bytes:
+        return []
+    stored = min(1.0, stored_bytes / size_bytes)
+    sent = min(1.0, max(sent_bytes, stored_bytes) / size_bytes)
+    if tone is BarTone.DONE:
+        return [("ok", 1.0)]
+    if tone is BarTone.STILL:
+        return [("barPaused", stored)]
+    return [("barSent", sent), ("barAck", stored)]
+
+
+def paint_bar(
+    painter: QPainter, theme: Theme, track: QRectF, parts: list[tuple[str, float]], ground: str = "barTrack"
+) -> None:
+    """Paint track and parts from left to right; the caller mirrors the painter where that is wanted.
+
+    `ground` is the token of the track: on a selected row it is `surface`, as badges have it.
+    """
+    shape = QPainterPath()
+    shape.addRoundedRect(track, track.height() / 2, track.height() / 2)
+    painter.fillPath(shape, theme.color(ground))
+    for token, share in parts:
         # Intersecting paths, not a clip: clipping a rounded shape is not antialiased.
         part = QPainterPath()
         part.addRect(QRectF(track.x(), track.y(), track.width() * share, track.height()))
-        painter.fillPath(shape.intersected(part), color)
+        painter.fillPath(shape.intersected(part), theme.color(token))

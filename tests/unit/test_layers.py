@@ -37,6 +37,7 @@ WORK = {
         "sending",
         "sync",
         "upload",
+        "upload_commands",
         "upload_queue",
     )
 }

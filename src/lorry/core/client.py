@@ -10,7 +10,6 @@ import queue
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import UUID, uuid4
 
 from lorry.core.config import ServerConfig
@@ -19,16 +18,24 @@ from lorry.core.effects import create_dataset
 from lorry.core.engine import Engine, Temper
 from lorry.core.errors import AuthError, ErrorCode, LorryError, during
 from lorry.core.events import AccountChanged, DatasetChanged, DatasetsStale, Event
-from lorry.core.model import MAX_FILE_BYTES, Account, Dataset, DatasetDraft, DatasetPage, DatasetQuery, UploadTicket
+from lorry.core.model import (
+    MAX_FILE_BYTES,
+    Account,
+    Dataset,
+    DatasetDraft,
+    DatasetPage,
+    DatasetQuery,
+    DatasetStatus,
+    UploadTicket,
+)
 from lorry.core.remote.objects import storage_path
 from lorry.core.remote.session import SessionKeeper
 from lorry.core.sending import Journal, Remote
-from lorry.core.source import SourceFile, suggested_name
 from lorry.core.sync import DatasetList, ValidationWatch
-from lorry.core.transfers import Transfer, UploadJob
+from lorry.core.upload_commands import UploadCommands
 
 
-class Client:
+class Client(UploadCommands):
     """Built by `app.py`, which also closes it."""
 
     def __init__(
@@ -42,18 +49,16 @@ class Client:
     ) -> None:
         self.config = config
         self._doctor = doctor
-        self._session = session
         self._remote = remote
-        self._journal = journal
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._wake: Callable[[], None] = lambda: None
         self._list = DatasetList(remote.datasets)
         self._watch = ValidationWatch(remote.datasets, remote.functions, self._emit, self._list.forget)
-        self._engine = Engine(remote, journal, self._emit, self._confirmed, temper)
-        self._max_file_bytes: int | None = None
+        engine = Engine(remote, journal, self._emit, self._confirmed, temper)
+        super().__init__(engine, journal, session, config.url)
         self._closing = ExitStack()
         self._closing.callback(self._watch.close)
-        self._closing.callback(self._engine.close)
+        self._closing.callback(engine.close)
         session.on_change(self._account_changed)
 
     # -- who ---------------------------------------------------------------------------------------------------------
@@ -103,12 +108,6 @@ class Client:
         self._engine.queue.admit(account.user_id if account else None)
         self._emit(AccountChanged(account, reason))
 
-    def _user_id(self) -> UUID:
-        account = self._session.account
-        if account is None:
-            raise AuthError(ErrorCode.NOT_SIGNED_IN)
-        return account.user_id
-
     # -- datasets ----------------------------------------------------------------------------------------------------
 
     def list_datasets(self, query: DatasetQuery | None = None, *, force: bool = False) -> DatasetPage:
@@ -128,11 +127,6 @@ class Client:
                 return MAX_FILE_BYTES
             self._max_file_bytes = limit if isinstance(limit, int) and limit > 0 else MAX_FILE_BYTES
         return self._max_file_bytes
-
-    @property
-    def max_file_bytes(self) -> int:
-        """How many bytes the project accepts a file, as far as this computer knows."""
-        return self._max_file_bytes or MAX_FILE_BYTES
 
     def get_dataset(self, dataset_id: UUID) -> Dataset:
         """One dataset with everything in its row. Raises RejectedError NOT_FOUND, or another LorryError."""
@@ -179,6 +173,19 @@ class Client:
         """Put a dataset away; `restore_dataset` brings it back. Raises LorryError."""
         self._updated(dataset_id, {"deleted_at": datetime.now(UTC).isoformat()}, "delete the dataset")
 
+    def discard_dataset(self, dataset_id: UUID) -> None:
+        """Remove for good a dataset whose upload was begun elsewhere and has not ended; others are left alone.
+
+        Raises:
+            LorryError: it could not be removed now.
+        """
+        with during("discard the upload"):
+            dataset = self._remote.datasets.find(dataset_id)
+            if dataset is not None and dataset.status is DatasetStatus.UPLOADING:
+                self._remote.objects.remove(dataset.storage_path)
+                self._remote.datasets.purge(dataset_id)
+        self._changed()
+
     def restore_dataset(self, dataset_id: UUID) -> None:
         """Bring a deleted dataset back. Raises LorryError."""
         self._updated(dataset_id, {"deleted_at": None}, "restore the dataset")
@@ -196,140 +203,6 @@ class Client:
     def _changed(self) -> None:
         self._list.forget()
         self._emit(DatasetsStale())
-
-    # -- uploads -----------------------------------------------------------------------------------------------------
-
-    def inspect_file(self, path: Path) -> DatasetDraft:
-        """What a file would be uploaded as: its name, size and a suggested dataset name.
-
-        Raises:
-            SourceError: it is missing, not a dataset file, empty, too large or unreadable.
-        """
-        with SourceFile.open(path.absolute(), max_bytes=self.max_file_bytes) as source:
-            name = suggested_name(path)
-            return DatasetDraft(
-                name=name if len(name) >= 2 else f"Dataset {name}".strip(),
-                file_name=path.name,
-                file_size=source.stamp.size_bytes,
-            )
-
-    def upload(self, path: Path, draft: DatasetDraft, checksums: dict[str, object] | None = None) -> UUID:
-        """Queue the upload of a file and return the id its dataset will have.
-
-        With `checksums`, made of the file by a check, what is sent is compared with what was checked.
-
-        Raises:
-            AuthError: nobody is signed in.
-            SourceError: the file is not there any more, or not the size the draft says.
-            StoreError: the upload cannot be written down.
-        """
-        user_id, dataset_id = self._user_id(), uuid4()
-        with SourceFile.open(path.absolute(), max_bytes=self.max_file_bytes) as source:
-            stamp = source.stamp
-        job = UploadJob(
-            dataset_id=dataset_id,
-            project=self.config.url,
-            user_id=user_id,
-            path=path.absolute(),
-            draft=draft.model_copy(update={"file_size": stamp.size_bytes}),
-            stamp=stamp,
-            storage_path=storage_path(user_id, dataset_id, draft.file_name),
-            checksums=checksums,
-        )
-        self._engine.submit(job, is_new=True)
-        return dataset_id
-
-    def pause_upload(self, dataset_id: UUID) -> None:
-        """Stop an upload until `resume_upload`; what the server has is kept."""
-        self._engine.control.pause([dataset_id])
-
-    def resume_upload(self, dataset_id: UUID) -> None:
-        """Let a paused upload go on."""
-        self._engine.control.resume([dataset_id])
-
-    def cancel_upload(self, dataset_id: UUID) -> None:
-        """Stop an upload and remove what it made; an ended one leaves the list, and its remains the server."""
-        self._engine.control.cancel([dataset_id])
-
-    def dismiss_upload(self, dataset_id: UUID) -> None:
-        """Take an ended upload off the list; what a failed one left on the server goes with it."""
-        self._engine.control.cancel([dataset_id])
-
-    def retry_upload(self, dataset_id: UUID) -> None:
-        """Start a failed upload again; if its file has changed, with the file as it is now."""
-        self._engine.control.retry([dataset_id], max_bytes=self.max_file_bytes)
-
-    def relocate_upload(self, dataset_id: UUID, path: Path) -> None:
-        """Go on with the file at `path` instead of one that is not found. Raises SourceError or StoreError."""
-        self._engine.control.relocate(dataset_id, path.absolute())
-
-    def pause_all(self) -> None:
-        """Stop every upload until it is resumed."""
-        self._engine.control.pause()
-
-    def resume_all(self) -> None:
-        """Let every paused upload go on."""
-        self._engine.control.resume()
-
-    def retry_all(self) -> None:
-        """Start every failed upload again."""
-        self._engine.control.retry(max_bytes=self.max_file_bytes)
-
-    def cancel_all(self) -> None:
-        """Give every upload up that has not ended."""
-        self._engine.control.cancel()
-
-    def move_upload(self, dataset_id: UUID, before: UUID | None) -> None:
-        """Take an upload before another one, or last."""
-        self._engine.control.move(dataset_id, before)
-
-    def go_on_now(self) -> None:
-        """Try again at once what waits for the network or the server."""
-        self._engine.queue.hurry()
-
-    @property
-    def workers(self) -> int:
-        """How many uploads run at once, 1 to 4."""
-        return self._engine.queue.workers
-
-    @workers.setter
-    def workers(self, number: int) -> None:
-        self._engine.queue.workers = number
-
-    @property
-    def bandwidth_limit_bps(self) -> int | None:
-        """Bytes a second over all uploads, None for no limit."""
-        return self._engine.bandwidth.limit_bps
-
-    @bandwidth_limit_bps.setter
-    def bandwidth_limit_bps(self, limit_bps: int | None) -> None:
-        self._engine.bandwidth.limit_bps = limit_bps
-
-    @property
-    def interrupted_count(self) -> int:
-        """How many uploads earlier runs of this user have left open. Raises StoreError."""
-        return len(self._interrupted())
-
-    def resume_interrupted(self) -> list[UUID]:
-        """Queue the uploads earlier runs have left open, except those another process is working on.
-
-        Those that were being cancelled are queued too, to be cleared away, but not among the ids returned.
-
-        Raises:
-            AuthError: nobody is signed in.
-            StoreError: the journal cannot be read.
-        """
-        queued = [job for job in self._interrupted() if self._engine.submit(job, is_new=False)]
-        return [job.dataset_id for job in queued if not job.cancelling]
-
-    def _interrupted(self) -> list[UploadJob]:
-        running = {transfer.dataset_id for transfer in self.snapshot()}
-        jobs = self._journal.jobs(self.config.url, self._user_id())
-        return [job for job in jobs if job.dataset_id not in running]
-
-    def snapshot(self) -> tuple[Transfer, ...]:
-        """The uploads of this run as they stand now."""
-        return self._engine.queue.snapshot()
 
     # -- events ------------------------------------------------------------------------------------------------------
 

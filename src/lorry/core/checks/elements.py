@@ -10,7 +10,8 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import BinaryIO, NoReturn
 
-from lorry.core.checks import batch, jsontext, skeleton
+from lorry.core.checks import jsontext
+from lorry.core.checks.batch import Quick
 from lorry.core.checks.intake import PART_BITS, Intake
 from lorry.core.checks.places import Row
 from lorry.core.checks.reader import read_value, take_text
@@ -57,6 +58,8 @@ class DocumentCheck:
         self._intake = intake
         self._log = log
         self._on_block: Callable[[int], None] = lambda _offset: None
+        self._quick = Quick(intake)
+        intake.on_sound_row = self._quick.learn
         self._waiting: list[tuple[bytes, Row, int]] = []
         self._waiting_bytes = 0
         self._regularity = Regularity()
@@ -180,7 +183,7 @@ class DocumentCheck:
         number of them, and then nothing is taken.
         """
         window = self._window
-        if not self._intake.sample.is_full or window.offset < self._exact_until:
+        if not self._quick.is_ready() or window.offset < self._exact_until:
             return 0
         region = self._regularity.region(window)
         if region is None:
@@ -189,9 +192,8 @@ class DocumentCheck:
         places = [
             ((index + number) << _OFFSET_BITS | offset) << PART_BITS for number, offset in enumerate(region.offsets)
         ]
-        if region.longest_bytes > LONG_ROW_BYTES or not batch.take_elements(
-            self._intake, region.text, region.opener_counts, places
-        ):
+        is_long = max(map(len, region.pieces)) > LONG_ROW_BYTES
+        if is_long or not self._quick.take_elements(region.text, region.pieces, places):
             self._exact_until = window.offset + len(region.text)
             return 0
         window.move(len(region.text))
@@ -257,13 +259,9 @@ class DocumentCheck:
         if not waiting:
             return
         elements = [raw for raw, _start, _where in waiting]
-        is_quick = self._intake.sample.is_full and max(map(len, elements)) <= LONG_ROW_BYTES
-        if not is_quick or not batch.take_elements(
-            self._intake,
-            b",".join(elements),
-            list(map(skeleton.opener_count, elements)),
-            [where for _raw, _start, where in waiting],
-        ):
+        is_quick = self._quick.is_ready() and max(map(len, elements)) <= LONG_ROW_BYTES
+        places = [where for _raw, _start, where in waiting]
+        if not is_quick or not self._quick.take_elements(b",".join(elements), elements, places):
             for raw, start, where in waiting:
                 take_text(raw, start, self._intake, self._log, where=where, is_last=False)
         self._pass_milestone()

@@ -1,7 +1,6 @@
-"""The layouts a dataset file can have: their names, keys, typed rows, and how a row is recognised.
+"""The layouts a dataset file can have: their names and keys, and how a row is recognised.
 
-Pure. Knows nothing of files or findings. The typed rows are for the quick way: decoding skips every key that is
-not named here, which is most of a BrightRun row.
+Pure. Knows nothing of files or findings.
 """
 
 from __future__ import annotations
@@ -11,8 +10,6 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, Literal
-
-import msgspec
 
 FORMAT_V4 = "brightrun_lora_v4"
 FORMAT_V3 = "brightrun_lora_v3"
@@ -75,46 +72,6 @@ _RENAMED = {
     "target_response": ("response", "answer", "output", "assistant"),
     "id": ("pair_id", "uuid", "uid"),
 }
-
-
-class Turn(msgspec.Struct, gc=False):
-    """A message of a conversation line."""
-
-    role: Literal["user", "assistant", "system"]
-    content: str
-
-
-class ConversationRow(msgspec.Struct, gc=False):
-    """A conversation line."""
-
-    conversation_id: str
-    turns: list[Turn]
-
-
-class PairRow(msgspec.Struct, gc=False):
-    """A training-pair row. The last two keys belong to other layouts: a row that has one fails to decode."""
-
-    id: str
-    conversation_id: str
-    turn_number: int
-    current_user_input: str
-    target_response: str
-    system_prompt: str | None = None
-    turns: Literal["absent"] = "absent"
-    training_pairs: Literal["absent"] = "absent"
-
-
-class GroupMetadata(msgspec.Struct, gc=False):
-    """The part of `conversation_metadata` that names the conversation."""
-
-    conversation_id: str
-
-
-class PairGroup(msgspec.Struct, gc=False):
-    """One conversation of a v4 document."""
-
-    conversation_metadata: GroupMetadata
-    training_pairs: list[PairRow]
 
 
 def row_kind(row: Mapping[str, Any], established: str | None = None) -> RowKind:

@@ -7,7 +7,7 @@ whole file shows is added by `verdict.py`. One thread.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from lorry.core.checks import formats
@@ -83,6 +83,8 @@ class Intake:
         self.key_kinds: dict[str, dict[str, int]] = {}
         self.other_kinds: set[str] = set()
         self.declared: Declared | None = None
+        #: Hears of every row of the file's kind without an error.
+        self.on_sound_row: Callable[[dict[str, Any]], None] | None = None
         self._declared_format = declared_format
         self._in_document = in_document
         self.rows = 0
@@ -109,12 +111,15 @@ class Intake:
             self.other_kinds.add(kind)
             message = f"The rows before are {_kind_words(self.kind)}, this one is {_kind_words(kind)}"
             self.log.add("F14", place, (), message)
+        errors_before = self.log.by_level["error"]
         if kind == "conversation":
             self._take_conversation(value, place, where)
         elif kind == "pair":
             self._take_pair(value, place, where)
         elif kind == "pair_group":
             self._take_group(value, place, where)
+        if self.on_sound_row is not None and kind == self.kind and self.log.by_level["error"] == errors_before:
+            self.on_sound_row(value)
 
     def take_metadata(self, metadata: Any, container: str, place: Place) -> None:
         """Take the metadata object that stood under the key `container`; it tells format and declared totals."""

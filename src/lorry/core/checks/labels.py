@@ -39,16 +39,22 @@ class Labels:
         """Count the names of one row, found in the first of its objects that has them."""
         objects = [source for source in sources if isinstance(source, Mapping)]
         for kind, keys in LABEL_KEYS.items():
-            name = next((name for source in objects for key in keys if (name := _name(source.get(key)))), "")
+            name = next((name for source in objects for key in keys if (name := clean_name(source.get(key)))), "")
             if name:
                 self.add_names(kind, {name: 1})
 
     def take_score(self, source: Any) -> bool:
         """Count the `quality_score` of a metadata object; returns whether it had one."""
         score = source.get("quality_score") if isinstance(source, Mapping) else None
-        if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= _MAX_SCORE:
+        if isinstance(score, bool) or not isinstance(score, int | float):
             return False
-        self.scores[math.floor(score * 100 + 0.5)] += 1
+        return self.take_scores(score, 1)
+
+    def take_scores(self, score: int | float, number: int) -> bool:
+        """Count a score so many times; returns whether it lies within the bounds."""
+        if not 0 <= score <= _MAX_SCORE:
+            return False
+        self.scores[math.floor(score * 100 + 0.5)] += number
         return True
 
     def add_names(self, kind: str, counts: Mapping[str, int]) -> None:
@@ -93,7 +99,8 @@ class Labels:
         }
 
 
-def _name(value: Any) -> str:
+def clean_name(value: Any) -> str:
+    """Cut a name to its bound; empty if it is no text or blank."""
     if not isinstance(value, str) or not value.strip():
         return ""
     # Halves of surrogate pairs would not survive the way to a file or a database.

@@ -64,12 +64,11 @@ def check_pair(row: JsonObject, place: Place, log: FindingLog, *, in_document: b
     if isinstance(prompt, str):
         facts.characters.append(("system", len(prompt)))
         check_text(prompt, place, ("system_prompt",), facts, log)
-    history = _check_history(row, question, place, log)
-    spoken = history[1::2]
+    roles, spoken = _check_history(row, question, place, log)
     known = [text for text in (prompt, question, answer) if isinstance(text, str)]
     check_length(sum(map(words_in, spoken)) + sum(map(words_in, known)), place, (), log)
     if question is not None and answer is not None and answer.strip():
-        facts.answered = answered([*history, question], answer)
+        facts.answered = answered(tuple(roles), (*spoken, question), answer)
     return facts
 
 
@@ -91,15 +90,16 @@ def _check_answer(row: JsonObject, facts: PairFacts, place: Place, log: FindingL
     return answer
 
 
-def _check_history(row: JsonObject, question: str | None, place: Place, log: FindingLog) -> list[str]:
-    """P08 and P09. Returns role and content of the entries that have content, one after the other."""
+def _check_history(row: JsonObject, question: str | None, place: Place, log: FindingLog) -> tuple[list[str], list[str]]:
+    """P08 and P09. Returns roles and contents of the entries that have content."""
     history = row.get("conversation_history")
     if history is None:
-        return []
+        return [], []
     if not isinstance(history, list):
         message = f"conversation_history is {json_type(history)}, not a list"
         log.add("P02", place, ("conversation_history",), message, "Write it as a list in [ ]")
-        return []
+        return [], []
+    roles: list[str] = []
     spoken: list[str] = []
     for index, entry in enumerate(history):
         if not isinstance(entry, dict):
@@ -112,14 +112,15 @@ def _check_history(row: JsonObject, question: str | None, place: Place, log: Fin
                 log.add("P08", place, path, f"The history entry has no {key}", rename(entry, key))
         role, content = entry.get("role"), entry.get("content")
         if isinstance(content, str):
-            spoken += (role if isinstance(role, str) else "", content)
+            roles.append(role if isinstance(role, str) else "")
+            spoken.append(content)
     last: Any = history[-1] if history else None
     if isinstance(last, dict) and last.get("role") == "user" and question is not None:
         content = last.get("content")
         if isinstance(content, str) and content != question:
             path = ("conversation_history", len(history) - 1, "content")
             log.add("P09", place, path, "The history ends with another user text than current_user_input")
-    return spoken
+    return roles, spoken
 
 
 def _check_text(row: JsonObject, key: str, place: Place, log: FindingLog) -> str | None:

@@ -62,9 +62,9 @@ def check_file(
 ) -> Report:
     """Check a dataset file and return what was found, with statistics and the first conversations.
 
-    `declared_format` is the format chosen for the upload (M02 compares), `known_checksums` are the SHA-256 of files that
-    are uploaded already (F17). `on_progress(done_bytes, total_bytes)` is called about every 256 KiB, `should_stop()` as
-    often; if it returns true CheckStopped is raised. `on_finding` hears of every finding that is kept when it is made.
+    `declared_format` is the format chosen for the upload (M02 compares), `known_checksums` are the SHA-256 of files
+    uploaded before (F17). `on_progress(done_bytes, total_bytes)` is called about every 256 KiB, `should_stop()` as
+    often; if it returns true CheckStopped is raised. `on_finding` hears of every finding that is kept, at once.
     Raises OSError if the file cannot be read.
     """
     started = time.monotonic()

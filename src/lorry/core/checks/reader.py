@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from lorry.core.checks import batch, jsontext
+from lorry.core.checks import jsontext
+from lorry.core.checks.batch import Quick
 from lorry.core.checks.intake import PART_BITS, Intake
 from lorry.core.checks.places import Row
 from lorry.core.checks.report import FindingLog, path_text
@@ -19,7 +20,6 @@ from lorry.core.checks.rulebook import LONG_ROW_BYTES, MAX_ROW_BYTES
 
 #: A quarter of a long row at most: a long row then always fills one whole read without a line end.
 BLOCK_BYTES = 256 * 1024
-_HALVE_DOWN_TO = 4
 #: Blocks held while rows are read again; findings come in the order of the file, so a few are enough.
 _BLOCKS_AGAIN = 4
 
@@ -121,6 +121,8 @@ class LineCheck:
         self._reader = LineReader(file, start)
         self._intake = intake
         self._log = log
+        self._quick = Quick(intake)
+        intake.on_sound_row = self._quick.learn
         self._first_blank_line = 0
         self._blank_lines = 0
         self._crlf_seen = False
@@ -149,30 +151,31 @@ class LineCheck:
         return self._reader.row(where)
 
     def _take(self, data: bytes, *, quick: bool = True) -> None:
-        intake = self._intake
-        if quick and data.endswith(b"\n") and intake.sample.is_full and (self._crlf_seen or b"\r" not in data):
-            lines = batch.take_block(intake, data, intake.statistics.lines + 1)
-            if lines:
-                intake.statistics.lines += lines
-                return
-            middle = data.find(b"\n", len(data) // 2) + 1
-            if middle < len(data) and data.count(b"\n") > _HALVE_DOWN_TO:
-                self._take(data[:middle])
-                self._take(data[middle:])
-                return
+        statistics = self._intake.statistics
+        first_line = statistics.lines + 1
+        can_be_quick = quick and data.endswith(b"\n") and (self._crlf_seen or b"\r" not in data)
+        if can_be_quick and self._quick.is_ready():
+            lines = data.count(b"\n")
+            places = range(first_line << PART_BITS, (first_line + lines) << PART_BITS, 1 << PART_BITS)
+            self._quick.take_lines(
+                data, places, lambda raw, index: self._take_line(raw, first_line + index, is_cut=False)
+            )
+            statistics.lines += lines
+            return
         start = 0
+        line = first_line
         while start < len(data):
             end = data.find(b"\n", start)
             terminated = end >= 0
             if not terminated:
                 end = len(data)
-            self._take_line(data[start:end], is_cut=not terminated)
+            self._take_line(data[start:end], line, is_cut=not terminated)
             start = end + 1
+            line += 1
+            statistics.lines += 1
 
-    def _take_line(self, raw: bytes, *, is_cut: bool) -> None:
+    def _take_line(self, raw: bytes, line: int, *, is_cut: bool) -> None:
         """Take one line without its line end; `is_cut` when the file ends without one."""
-        self._intake.statistics.lines += 1
-        line = self._intake.statistics.lines
         if raw.endswith(b"\r") and not is_cut:
             if not self._crlf_seen:
                 self._crlf_seen = True

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import accumulate
 
-from lorry.core.checks import skeleton
 from lorry.core.checks.window import Window
 
 _REGION_BYTES = 512 * 1024
@@ -17,12 +16,11 @@ _REGION_BYTES = 512 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Text of whole elements as it stands in the file, and of each one its offset there and a bound of its brackets."""
+    """Text of whole elements as it stands in the file, and of each one its offset there and nearly all of its text."""
 
     text: bytes
     offsets: list[int]
-    opener_counts: list[int]
-    longest_bytes: int
+    pieces: list[bytes]
 
 
 class Regularity:
@@ -60,8 +58,7 @@ class Regularity:
         return Region(
             text + separator[: separator.index(b",")],
             [start - shift * (number > 0) for number, start in zip(range(len(pieces)), starts, strict=False)],
-            [skeleton.opener_count(piece) + 1 for piece in pieces],
-            max(map(len, pieces)) + len(separator),
+            pieces,
         )
 
 

@@ -141,22 +141,24 @@ def check_conversation(row: JsonObject, place: Place, log: FindingLog) -> Conver
 
 def answered_by_turns(turns: list[Any]) -> Answered | None:
     """Hash a whole conversation: the turns before the answer, and the answer; None if it is not whole."""
-    messages: list[str] = []
+    roles: list[str] = []
+    contents: list[str] = []
     for turn in turns:
         if not isinstance(turn, dict):
             return None
         role, content = turn.get("role"), turn.get("content")
         if not isinstance(role, str) or not isinstance(content, str):
             return None
-        messages += (role, content)
-    if len(turns) >= 2 and messages[-2] == "assistant":
-        return answered(messages[:-1], messages[-1])
-    return answered(messages, None)
+        roles.append(role)
+        contents.append(content)
+    if len(turns) >= 2 and roles[-1] == "assistant":
+        return answered(tuple(roles), tuple(contents[:-1]), contents[-1])
+    return hash((tuple(roles), tuple(contents), "")), 0
 
 
-def answered(history: list[str], answer: str | None) -> Answered:
-    """Hash a history and its answer; `answer` None stands for a history without one."""
-    return hash(tuple(history)), hash(answer) if answer is not None else 0
+def answered(roles: tuple[str, ...], history: tuple[str, ...], answer: str) -> Answered:
+    """Hash a history and its answer."""
+    return hash((roles, history)), hash(answer)
 
 
 def alternates(roles: list[Any]) -> bool:

@@ -98,6 +98,8 @@ def open_client(paths: Paths, temper: Temper) -> Iterator[Client]:
         )
         journal = Journal(paths.journal)
         closing.callback(journal.close)
+        if journal.damaged_copy is not None:
+            log.warning("the journal was damaged and is kept as %s", journal.damaged_copy)
         client = Client(
             config,
             session,

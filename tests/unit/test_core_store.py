@@ -167,25 +167,31 @@ def test_a_newer_version_is_not_touched(path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"not a database at all, but long enough to look like one" * 100, b"\x00" * 8192])
-def test_a_damaged_file_is_said_to_be_damaged_and_kept(path: Path, content: bytes) -> None:
+def test_a_damaged_file_is_put_aside_and_keeps_nobody_from_starting(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
-    with pytest.raises(StoreError) as caught:
-        Journal(path)
-    assert caught.value.code is ErrorCode.STORE_DAMAGED
-    assert caught.value.context["path"] == str(path)
-    assert path.read_bytes() == content
+    with journal(path) as opened:
+        assert opened.damaged_copy is not None
+        assert opened.damaged_copy.read_bytes() == content
+        assert opened.jobs(PROJECT, USER) == []
+        one = job()
+        opened.add(one)
+    with journal(path) as opened:
+        assert opened.damaged_copy is None
+        assert opened.jobs(one.project, one.user_id) == [one]
 
 
-def test_a_torn_file_is_said_to_be_damaged(path: Path) -> None:
+def test_a_torn_file_is_put_aside(path: Path) -> None:
     with journal(path) as opened:
         for _ in range(50):
             opened.add(job())
     whole = path.read_bytes()
-    path.write_bytes(whole[:4096] + os.urandom(len(whole) - 4096))
-    with pytest.raises(StoreError) as caught, journal(path) as opened:
-        opened.jobs(PROJECT, USER)
-    assert caught.value.code is ErrorCode.STORE_DAMAGED
+    torn = whole[:4096] + os.urandom(len(whole) - 4096)
+    path.write_bytes(torn)
+    with journal(path) as opened:
+        assert opened.damaged_copy is not None
+        assert opened.damaged_copy.read_bytes() == torn
+        assert opened.jobs(PROJECT, USER) == []
 
 
 def test_a_folder_in_its_place(path: Path) -> None:

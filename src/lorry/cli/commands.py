@@ -28,6 +28,7 @@ from lorry.core.errors import ErrorCode, LorryError, RejectedError
 from lorry.core.model import DatasetFormat, DatasetQuery, DatasetStatus
 from lorry.core.paths import Paths
 from lorry.text import format as fmt
+from lorry.text.error_text import damaged_journal
 
 #: Builds and closes a client. Making one starts the local workspace if no other project is named.
 ClientFactory = Callable[[], AbstractContextManager[Client]]
@@ -116,6 +117,8 @@ def _upload(arguments: argparse.Namespace, around: Surroundings) -> int:
 def _resume(arguments: argparse.Namespace, around: Surroundings) -> int:
     with around.signed_in() as client:
         follower = Follower(client, wait_for_verdict=arguments.wait, quiet=arguments.json)
+        if client.damaged_journal is not None:
+            print(f"lorry: {damaged_journal(client.damaged_journal).sentence}", file=sys.stderr)
         client.resume_interrupted()
         outcomes = []
         for transfer in client.snapshot():

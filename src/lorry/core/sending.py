@@ -13,6 +13,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -53,6 +54,8 @@ T = TypeVar("T")
 
 class Journal(Protocol):
     """What uploads need of the journal (`store/journal.py`). Every method may raise StoreError."""
+
+    damaged_copy: Path | None
 
     def add(self, job: UploadJob) -> None: ...
     def note(self, job: UploadJob, **changes: Any) -> UploadJob: ...

@@ -146,6 +146,14 @@ class UploadCommands:
         self._engine.bandwidth.limit_bps = limit_bps
 
     @property
+    def damaged_journal(self) -> Path | None:
+        """Where the notes about interrupted uploads were put because they could not be read; None normally.
+
+        Those uploads do not go on by themselves; their datasets stay on the server as incomplete.
+        """
+        return self._journal.damaged_copy
+
+    @property
     def interrupted_count(self) -> int:
         """How many uploads earlier runs of this user have left open. Raises StoreError."""
         return len(self._interrupted())

@@ -7,6 +7,7 @@ command line use both. No Qt. `LorryError.detail` is never part of a sentence: i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,7 +17,7 @@ from lorry.core.model import NAME_MAX, NAME_MIN
 from lorry.text.error_sentences import SENTENCES, ErrorAction
 from lorry.text.format import plural, safe_name
 
-__all__ = ["ErrorAction", "ErrorText", "describe", "describe_draft_errors", "details"]
+__all__ = ["ErrorAction", "ErrorText", "damaged_journal", "describe", "describe_draft_errors", "details"]
 
 _LABELS = {
     ErrorAction.NONE: "",
@@ -56,6 +57,14 @@ def details(error: LorryError) -> str:
     lines += [f"{key}: {safe_name(str(value))}" for key, value in sorted(error.context.items())]
     lines += [safe_name(line) for line in error.detail.splitlines()]
     return "\n".join(lines)
+
+
+def damaged_journal(copy: Path) -> ErrorText:
+    """The words for a list of interrupted uploads that could not be read and is kept as `copy`."""
+    return ErrorText(
+        "The list of interrupted uploads was damaged.",
+        f"It is kept as {safe_name(copy.name)}. What it held shows as Incomplete: discard it, then upload again.",
+    )
 
 
 def describe_draft_errors(error: ValidationError) -> dict[str, str]:

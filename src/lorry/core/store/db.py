@@ -33,6 +33,9 @@ def open_database(path: Path, migrations: tuple[str, ...]) -> sqlite3.Connection
             connection.row_factory = sqlite3.Row
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "trusted_schema=OFF", "foreign_keys=ON"):
                 connection.execute(f"PRAGMA {pragma}")
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if found != "ok":
+                raise StoreError(ErrorCode.STORE_DAMAGED, str(found), context={"path": str(path)})
             _migrate(connection, path, migrations)
         except BaseException:
             connection.close()

@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from sqlite3 import Row
 from typing import Any
@@ -18,6 +19,7 @@ from uuid import UUID
 
 from filelock import FileLock, Timeout
 
+from lorry.core.errors import ErrorCode, StoreError
 from lorry.core.model import DatasetDraft
 from lorry.core.paths import private_dir
 from lorry.core.store.db import open_database, translated
@@ -75,12 +77,24 @@ class Journal:
     """The file behind it is precious; losing it loses nothing on the server, but nobody would know what to continue."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create the journal. Raises StoreError."""
+        """Open or create the journal. One that is damaged is put aside, so that nothing keeps Lorry from starting.
+
+        Raises:
+            StoreError: it cannot be opened and not be put aside either.
+        """
+        #: Where a damaged journal was put, None when it was in order.
+        self.damaged_copy: Path | None = None
         self._path = path
         self._claims_dir = path.parent / "uploads"
         self._lock = threading.Lock()
         self._claims: dict[UUID, FileLock] = {}
-        self._db = open_database(path, _MIGRATIONS)
+        try:
+            self._db = open_database(path, _MIGRATIONS)
+        except StoreError as error:
+            if error.code is not ErrorCode.STORE_DAMAGED or not path.is_file():
+                raise
+            self.damaged_copy = _put_aside(path)
+            self._db = open_database(path, _MIGRATIONS)
 
     def close(self) -> None:
         """Release all claims and close the file. Harmless when repeated."""
@@ -167,6 +181,18 @@ class Journal:
     def _write(self, sql: str, *values: str | int | bytes) -> None:
         with self._lock, translated(self._path):
             self._db.execute(sql, values)
+
+
+def _put_aside(path: Path) -> Path:
+    """Rename a damaged database with what belongs to it; its name says when."""
+    copy = path.with_name(f"{path.name}.damaged-{datetime.now():%Y%m%d-%H%M%S}")
+    with translated(path):
+        path.replace(copy)
+        for suffix in ("-wal", "-shm"):
+            part = path.with_name(path.name + suffix)
+            if part.exists():
+                part.replace(copy.with_name(copy.name + suffix))
+    return copy
 
 
 def _values(job: UploadJob) -> dict[str, Any]:

@@ -132,6 +132,11 @@ export class Check {
     return done;
   }
 
+  /** Number of records collected since they were last handed over. */
+  get recordCount(): number {
+    return TABLE_NAMES.reduce((sum, name) => sum + this.intake.tables[name].size, 0);
+  }
+
   /** Hand over the records collected since the last call. */
   takeTables(): Record<TableName, RecordTable> {
     const tables = this.intake.tables;

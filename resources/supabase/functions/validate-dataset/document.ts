@@ -75,7 +75,8 @@ export class DocumentCheck {
     const [line, column] = this.window.lineAndColumn();
     const window = this.window = new Window(data, at, base, isEnd, line, column);
     try {
-      while (!isTimeUp(window.at)) {
+      // What the end of the file means is judged at once.
+      while ((isEnd && window.at === data.length) || !isTimeUp(window.at)) {
         if (this.skip) this.skipOn(this.skip);
         if (this.phase === "stopped") {
           window.at = data.length;

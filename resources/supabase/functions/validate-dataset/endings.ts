@@ -1,15 +1,18 @@
 // The findings that only the whole file shows, made of the places that `merge.ts` found and the rows read again.
 import { type Intake, OF_CONVERSATION, OF_GROUPED_PAIR } from "./intake.ts";
 import type { Pending } from "./merge.ts";
-import type { FindingLog, Place } from "./report.ts";
-import type { Path } from "./text/jsontext.ts";
+import { isObject, rowKind } from "./formats.ts";
+import type { FindingLog } from "./report.ts";
+import type { Row } from "./rows.ts";
+import { parse, type Path } from "./text/jsontext.ts";
+import { grouped } from "./text/words.ts";
 
 const MIN_CONVERSATIONS = 10;
 const ID = ["conversation_id"];
 const GROUP_ID = ["conversation_metadata", "conversation_id"];
 
 /** Finds a row by its ordinal; it was asked for before. */
-export type Rows = (ordinal: number) => Place;
+export type Rows = (ordinal: number) => Row;
 
 /** Ordinals of the rows that must be read again for the findings of `pending`. */
 export function rowsNeeded(pending: Pending[]): number[] {
@@ -24,7 +27,6 @@ export function rowsNeeded(pending: Pending[]): number[] {
 
 /** Turn places into findings. */
 export function report(pending: Pending[], rows: Rows, intake: Intake, log: FindingLog): void {
-  const idPath = intake.kind === "pair_group" ? GROUP_ID : ID;
   for (const { code, ordinal, part, facts } of pending) {
     const place = rows(ordinal);
     if (code === "P07") {
@@ -33,22 +35,33 @@ export function report(pending: Pending[], rows: Rows, intake: Intake, log: Find
     }
     const first = (path: Path) => rows(facts[0]).position(path)[0];
     if (code === "C18" || code === "P06") {
-      const path = code === "C18" ? idPath : ["id"];
-      log.add(code, place, path, `${path.at(-1)} is already used on line ${first(path)}`, "Make it unique");
+      const path = code === "P06" ? ["id"] : isGroup(place) ? GROUP_ID : ID;
+      log.add(code, place, path, `${path.at(-1)} is already used on line ${first(path)}`);
       continue;
     }
-    const kind = part % 4, index = Math.floor(part / 4);
-    const path: (string | number)[] = kind === OF_GROUPED_PAIR ? ["training_pairs", index] : [];
+    const { kind, index, path } = partOf(part);
+    const firstLine = first(partOf(facts[1]).path);
     if (code === "C20") {
       if (kind === OF_CONVERSATION) path.push("turns", index);
       else path.push("target_response");
-      log.add(code, place, path, `Same history as on line ${first([])}, different answer`);
+      log.add(code, place, path, `Another answer to the same history stands on line ${firstLine}`);
     } else if (code === "C19") {
-      log.add(code, place, ["turns"], `The same conversation as on line ${first([])}`);
+      log.add(code, place, ["turns"], `The same conversation as on line ${firstLine}`);
     } else {
-      log.add(code, place, path, `The same pair as on line ${first([])}`);
+      log.add(code, place, path, `The same history and answer as on line ${firstLine}`);
     }
   }
+}
+
+/** What a record of an answer belongs to: the turn or pair in its row, and the path of the pair. */
+function partOf(packed: number): { kind: number; index: number; path: (string | number)[] } {
+  const kind = packed % 4, index = Math.floor(packed / 4);
+  return { kind, index, path: kind === OF_GROUPED_PAIR ? ["training_pairs", index] : [] };
+}
+
+function isGroup(row: Row): boolean {
+  const { value } = parse(row.text);
+  return isObject(value) && rowKind(value, null) === "pair_group";
 }
 
 /** T01 to T04, M01 and F13. */
@@ -56,19 +69,21 @@ export function reportTotals(intake: Intake, log: FindingLog): void {
   const { statistics } = intake;
   intake.compareTotals();
   const { llama_factory, trl, axolotl, mistral } = statistics.trainers;
-  const foretold: [string, number, string][] = [
-    ["T01", llama_factory, "LLaMA-Factory would drop"],
-    ["T02", trl, "TRL would cut"],
-    ["T03", axolotl, "Axolotl would drop"],
-    ["T04", mistral, "mistral-finetune would refuse"],
+  const unordered = "user and assistant do not take turns";
+  const foretold: [string, number, string, string][] = [
+    ["T01", llama_factory, "LLaMA-Factory would drop", `: ${unordered}`],
+    ["T02", trl, "TRL would cut", " at its default of 1,024 tokens"],
+    ["T03", axolotl, "Axolotl would drop", " over 2,048 tokens"],
+    ["T04", mistral, "mistral-finetune would refuse", `: ${unordered}`],
   ];
-  for (const [code, number, words] of foretold) {
-    if (number) log.addAt(code, 1, 1, `${words} ${number} ${number === 1 ? "conversation" : "conversations"}`);
+  for (const [code, number, verb, why] of foretold) {
+    if (!number) continue;
+    log.addAt(code, 1, 1, `${verb} ${grouped(number)} of ${grouped(statistics.conversations)} conversations${why}`);
   }
   const { conversations } = statistics;
-  if (conversations > 0 && conversations < MIN_CONVERSATIONS) {
-    const noun = conversations === 1 ? "conversation" : "conversations";
-    const message = `Only ${conversations} ${noun}: too few to learn from`;
-    log.addAt("F13", 1, 1, message, `Collect at least ${MIN_CONVERSATIONS}`);
-  }
+  // A file with errors and no conversation has been told enough.
+  if (conversations >= MIN_CONVERSATIONS || (!conversations && log.levels.error)) return;
+  const noun = conversations === 1 ? "conversation" : "conversations";
+  const message = conversations ? `Only ${conversations} ${noun}: too few to learn from` : "No conversations";
+  log.addAt("F13", 1, 1, message);
 }

@@ -181,7 +181,8 @@ export class Intake {
   /** Remember a history and its answer, null for a history without one, so that copies are found at the end. */
   private rememberAnswer(history: string[], answer: string | null, ordinal: number, part: number, kind: number): void {
     const hash = this.hash;
-    hash.start();
+    // Conversations are compared with conversations alone, pairs with pairs.
+    hash.start().add(kind === OF_CONVERSATION ? "turns" : "pairs");
     for (const text of history) hash.add(text);
     const { low, high } = hash.end();
     if (answer === null) hash.low = hash.high = 0;
@@ -288,7 +289,7 @@ export class Intake {
     const identity = this.groupIdentity(value, listed, place);
     if (!Array.isArray(listed) || !listed.length) {
       const message = Array.isArray(listed) ? "training_pairs is empty" : "training_pairs is not a list";
-      this.log.add("C01", place, ["training_pairs"], message);
+      this.log.add("C01", place, ["training_pairs"], message, "Remove the conversation or add its pairs");
     }
     const pairs = Array.isArray(listed) ? listed : [];
     let turns = 0, words = 0;

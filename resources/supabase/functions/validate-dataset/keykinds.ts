@@ -1,7 +1,7 @@
 // F15: keys of rows that change their type. Watches the first 1,000 different keys of a file.
-import { isObject, type JsonObject } from "./formats.ts";
+import type { JsonObject } from "./formats.ts";
 import type { FindingLog, Place } from "./report.ts";
-import { Fraction, type Json } from "./text/parser.ts";
+import { jsonType } from "./rules/row.ts";
 import { shown } from "./text/words.ts";
 
 const MAX_KEYS = 1000;
@@ -16,24 +16,24 @@ const RULED = new Set([
   "_meta",
 ]);
 
-export type KeyKindsState = [string, string][];
+/** Of a key: the kind it had first, "" once a change was reported, and the line. */
+export type KeyKindsState = [string, [kind: string, line: number]][];
 
 export class KeyKinds {
-  /** The kind a key had first; "" once a change was reported. */
-  private kinds = new Map<string, string>();
+  private kinds = new Map<string, [kind: string, line: number]>();
 
   see(row: JsonObject, place: Place, log: FindingLog): void {
     for (const key in row) {
       if (RULED.has(key)) continue;
       const value = row[key];
       if (value === null) continue;
-      const kind = kindOf(value);
+      const kind = jsonType(value);
       const first = this.kinds.get(key);
       if (first === undefined) {
-        if (this.kinds.size < MAX_KEYS) this.kinds.set(key, kind);
-      } else if (first !== kind && first !== "") {
-        this.kinds.set(key, "");
-        log.add("F15", place, [key], `${shown(key)} is a ${kind} here, a ${first} in the rows before`);
+        if (this.kinds.size < MAX_KEYS) this.kinds.set(key, [kind, place.position([key])[0]]);
+      } else if (first[0] !== kind && first[0] !== "") {
+        this.kinds.set(key, ["", 0]);
+        log.add("F15", place, [key], `${shown(key)} is ${kind} here, ${first[0]} on line ${first[1]}`);
       }
     }
   }
@@ -45,11 +45,4 @@ export class KeyKinds {
   restore(state: KeyKindsState): void {
     this.kinds = new Map(state);
   }
-}
-
-function kindOf(value: Json): string {
-  if (typeof value === "string") return "text";
-  if (typeof value === "boolean") return "boolean";
-  if (typeof value === "number" || typeof value === "bigint" || value instanceof Fraction) return "number";
-  return isObject(value) ? "object" : "list";
 }

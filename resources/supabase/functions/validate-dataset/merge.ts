@@ -9,7 +9,7 @@ export interface Pending {
   code: string;
   ordinal: number;
   part: number;
-  /** Ordinal of the first use, or the turn numbers of a fall. */
+  /** Ordinal of the first use (of an answer also its place in the row), or the turn numbers of a fall. */
   facts: number[];
 }
 
@@ -84,15 +84,14 @@ export class Merge {
   }
 
   private takeAnswers(parts: Uint32Array[]): void {
-    const histories = new Map<number, { ordinal: number; answers: Set<number> | number }>();
+    const histories = new Map<number, { at: number[]; answers: Set<number> | number }>();
     for (const [data, at] of records(parts, TABLES.answers)) {
       const key = mapKey(data[at], data[at + 1]);
       const answer = mapKey(data[at + 2], data[at + 3]);
       const ordinal = data[at + 4], packed = data[at + 5];
-      const kind = packed & 3, part = packed >>> 2;
       const known = histories.get(key);
       if (known === undefined) {
-        histories.set(key, { ordinal, answers: answer });
+        histories.set(key, { at: [ordinal, packed], answers: answer });
         continue;
       }
       const isCopy = typeof known.answers === "number" ? known.answers === answer : known.answers.has(answer);
@@ -100,8 +99,8 @@ export class Merge {
         if (typeof known.answers === "number") known.answers = new Set([known.answers]);
         known.answers.add(answer);
       }
-      const code = !isCopy ? "C20" : kind === OF_CONVERSATION ? "C19" : "P05";
-      this.report({ code, ordinal, part: part * 4 + kind, facts: [known.ordinal] });
+      const code = !isCopy ? "C20" : (packed & 3) === OF_CONVERSATION ? "C19" : "P05";
+      this.report({ code, ordinal, part: packed, facts: known.at });
     }
   }
 

@@ -16,6 +16,8 @@ const CORS = {
 export function handlerOf(settings: Settings): (request: Request) => Promise<Response> {
   const database = new Database(settings);
   const background = new Background(settings);
+  // Runs of one process take turns, since each one holds a slice.
+  let turn: Promise<unknown> = Promise.resolve();
   return async (request) => {
     if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: CORS });
     if (request.method !== "POST") return refusal(405, "Use POST");
@@ -49,7 +51,10 @@ export function handlerOf(settings: Settings): (request: Request) => Promise<Res
     });
     if (dataset === null) return refusal(404, "Dataset not found");
     if (dataset.status === "uploading") return refusal(409, "The upload of this dataset is not confirmed yet");
-    if (dataset.status === "validating") background.start(goOn(id));
+    if (dataset.status === "validating") {
+      turn = turn.catch(() => null).then(() => goOn(id));
+      background.start(turn);
+    }
     return accepted({ status: dataset.status });
   }
 
@@ -59,12 +64,12 @@ export function handlerOf(settings: Settings): (request: Request) => Promise<Res
     return accepted({ status: "validating", waiting: ids.length });
   }
 
-  /** One piece of work, and the call for the next one. */
+  /** One piece of work, and the call for the next one, which is not waited for. */
   async function goOn(id: string): Promise<void> {
     const started = performance.now();
     const outcome: Outcome = await runOnce(id, database, settings);
     console.log(JSON.stringify({ dataset_id: id, outcome, ms: Math.round(performance.now() - started) }));
-    if (outcome === "more") await background.invoke(id);
+    if (outcome === "more") background.start(background.invoke(id));
   }
 }
 

@@ -14,6 +14,8 @@ export type Outcome = "more" | "ended" | "taken";
 
 const KEPT_FINDINGS = 100;
 const MAX_ATTEMPTS = 5;
+/** So many records are saved by one invocation: they pass through several copies on their way. */
+const RECORDS_SAVED = 100_000;
 /** So many records are compared in one invocation. */
 const RECORDS_AT_ONCE = 400_000;
 
@@ -93,7 +95,7 @@ class Run {
     const unitBytes = checkpoint.reading.nextByte === 0 ? Math.max(settings.unitBytes, HEAD_BYTES) : settings.unitBytes;
     let isTimeUp = false;
     const done = check.take(stretch.data, stretch.at, stretch.base, stretch.isEnd, (bytes) => {
-      isTimeUp = bytes >= unitBytes || performance.now() > deadline;
+      isTimeUp = bytes >= unitBytes || check.recordCount >= RECORDS_SAVED || performance.now() > deadline;
       return isTimeUp;
     });
     const tables = check.takeTables();

@@ -1,5 +1,6 @@
 // The first conversations of a file, in one shape for every layout, small enough for a preview.
 // Pairs are put together again; long texts and long conversations are cut, which `cut` tells.
+import { isObject } from "./formats.ts";
 import type { Json } from "./text/parser.ts";
 import { characters, firstCharacters } from "./text/words.ts";
 
@@ -30,10 +31,7 @@ export class Sample {
   addConversation(identity: string | null, turns: Json[]): void {
     if (this.begin(null, identity)) {
       for (const turn of turns) {
-        if (turn !== null && typeof turn === "object" && !Array.isArray(turn)) {
-          const { role, content } = turn as { [key: string]: Json };
-          this.addTurn(role, content);
-        }
+        if (isObject(turn)) this.addTurn(turn.role, turn.content);
       }
     }
     this.isFull = this.conversations.length >= MAX_CONVERSATIONS;

@@ -12,7 +12,7 @@ export interface Manifest {
   slices: string[];
 }
 
-/** Where reading stands. Bytes from `keptFrom` to `verifiedTo` were verified and have the hash `keptSha256`. */
+/** Where reading stands. Bytes from `keptFrom` to `verifiedTo` were verified and have the hash of pieces `keptSha256`. */
 export interface ReadState {
   nextByte: number;
   keptFrom: number;
@@ -32,11 +32,26 @@ export interface Stretch {
 
 /** The stored bytes are not those of the manifest. */
 export class ChecksumMismatch extends Error {}
+const DIFFERS = "a slice has another checksum than the one uploaded";
+const CHANGED = "bytes that were verified have changed";
 
+/** Hashing copies its input, so what is hashed for ourselves is hashed in pieces. */
+const PIECE_BYTES = 4 * 1024 * 1024;
 /** Without a manifest the slices are ours to choose: small ones need less memory. */
 const FREE_SLICE_BYTES = 8 * 1024 * 1024;
 /** Less than this left over is checked together with the next slice. */
 const SMALL_REST_BYTES = 1024 * 1024;
+
+/**
+ * One buffer for all runs of this process, one after the other: a slice each would add up until the memory is collected.
+ */
+let shared: ArrayBuffer | null = null;
+
+function takeShared(length: number): ArrayBuffer {
+  const buffer = shared !== null && shared.byteLength >= length ? shared : new ArrayBuffer(length + SMALL_REST_BYTES);
+  shared = null;
+  return buffer;
+}
 
 export function newReadState(): ReadState {
   return { nextByte: 0, keptFrom: 0, verifiedTo: 0, keptSha256: "", needsMore: true };
@@ -59,12 +74,13 @@ export class SliceReader {
     const isEnough = !needsMore && verifiedTo - nextByte >= SMALL_REST_BYTES;
     const sliceBytes = this.manifest?.slice_size ?? FREE_SLICE_BYTES;
     const to = isEnough ? verifiedTo : Math.min(this.sizeBytes, verifiedTo + sliceBytes);
-    const data = await this.reader.read(keptFrom, to);
+    const data = await this.reader.read(keptFrom, to, takeShared(to - keptFrom));
+    shared = data.buffer;
     if (this.manifest) {
-      if (verifiedTo > keptFrom) await compare(data.subarray(0, verifiedTo - keptFrom), keptSha256);
-      if (to > verifiedTo) {
-        await compare(data.subarray(verifiedTo - keptFrom), this.manifest.slices[Math.floor(verifiedTo / sliceBytes)]);
-      }
+      const old = verifiedTo - keptFrom;
+      if (old > 0 && await hashOfPieces(data.subarray(0, old)) !== keptSha256) throw new ChecksumMismatch(CHANGED);
+      const expected = this.manifest.slices[Math.floor(verifiedTo / sliceBytes)];
+      if (to > verifiedTo && await sha256(data.subarray(old)) !== expected) throw new ChecksumMismatch(DIFFERS);
     }
     return { data, base: keptFrom, at: nextByte - keptFrom, isEnd: to === this.sizeBytes };
   }
@@ -77,17 +93,25 @@ export class SliceReader {
       nextByte: stretch.base + done,
       keptFrom: stretch.base + kept,
       verifiedTo: stretch.base + stretch.data.length,
-      keptSha256: this.manifest ? await sha256(rest) : "",
+      keptSha256: this.manifest ? await hashOfPieces(rest) : "",
       needsMore,
     };
   }
 }
 
-async function compare(bytes: Uint8Array<ArrayBuffer>, expected: string): Promise<void> {
-  if (await sha256(bytes) !== expected) throw new ChecksumMismatch("a slice has another checksum than the one uploaded");
+async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
 }
 
 async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return Array.from(await digest(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** The SHA-256 of the SHA-256 of all pieces. */
+async function hashOfPieces(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digests: number[] = [];
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+    digests.push(...await digest(bytes.subarray(at, at + PIECE_BYTES)));
+  }
+  return await sha256(new Uint8Array(digests));
 }

@@ -12,8 +12,8 @@ export class ObjectReader {
     this.url = `${settings.url}/storage/v1/object/authenticated/${bucket}/${key}`;
   }
 
-  /** The bytes from `from` to before `to`, into one buffer; throws ReadError. */
-  async read(from: number, to: number): Promise<Uint8Array<ArrayBuffer>> {
+  /** The bytes from `from` to before `to`; throws ReadError. A buffer given as `into` is taken over. */
+  async read(from: number, to: number, into?: ArrayBuffer): Promise<Uint8Array<ArrayBuffer>> {
     const { serviceKey } = this.settings;
     const response = await fetch(this.url, {
       headers: { Authorization: `Bearer ${serviceKey}`, apikey: serviceKey, Range: `bytes=${from}-${to - 1}` },
@@ -27,14 +27,25 @@ export class ObjectReader {
       await response.body?.cancel();
       throw new ReadError(`bytes ${from}-${to - 1} asked for, ${range} given`);
     }
-    const data = new Uint8Array(to - from);
-    let filled = 0;
-    for await (const piece of response.body!) {
-      if (filled + piece.length > data.length) throw new ReadError("more bytes than asked for");
-      data.set(piece, filled);
-      filled += piece.length;
-    }
-    if (filled !== data.length) throw new ReadError(`${filled} of ${data.length} bytes came`);
-    return data;
+    return await fill(response.body!, to - from, into);
   }
+}
+
+/** Read exactly `length` bytes into the front of `buffer`, which must be large enough, or into a new one. */
+async function fill(
+  body: ReadableStream<Uint8Array>,
+  length: number,
+  buffer = new ArrayBuffer(length),
+): Promise<Uint8Array<ArrayBuffer>> {
+  // Bytes go straight into the buffer; pieces of their own would be as much memory again until they are collected.
+  const reader = body.getReader({ mode: "byob" });
+  let filled = 0;
+  while (filled < length) {
+    const { value, done } = await reader.read(new Uint8Array(buffer, filled, length - filled));
+    if (value) buffer = value.buffer as ArrayBuffer;
+    if (done) throw new ReadError(`${filled} of ${length} bytes came`);
+    filled += value.length;
+  }
+  await reader.cancel();
+  return new Uint8Array(buffer, 0, length);
 }

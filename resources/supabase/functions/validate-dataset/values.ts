@@ -87,6 +87,8 @@ function decodeOdd(raw: Uint8Array, start: Row, log: FindingLog, isLast: boolean
 /** The value of a text in which JSON.parse can be trusted; undefined if it has to be read with care. */
 function quickValue(text: string): Json | undefined {
   if (text.includes("\\ud") || text.includes("\\uD")) return undefined;
+  // Declared totals have to be whole numbers; JSON.parse does not tell 2.0 from 2.
+  if (text.includes('"total_')) return undefined;
   let value: Json;
   try {
     value = JSON.parse(text);

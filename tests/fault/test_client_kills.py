@@ -136,6 +136,16 @@ def walk_round(yard: Yard, size: str, command: str, number: int) -> bool:
         return running.kill(at=number).is_killed
 
 
+def walk(yard: Yard, size: str, command: str) -> None:
+    """Kill at the first point, the second, and so on, until runs end before theirs."""
+    numbers, is_killed = itertools.count(1), [True]
+    with ThreadPoolExecutor(LANES) as pool:
+        while all(is_killed):
+            batch = itertools.islice(numbers, LANES * 2)
+            is_killed = list(pool.map(lambda number: walk_round(yard, size, command, number), batch))
+    assert next(numbers) > 15, "a walk over all points has met none"
+
+
 def run_seeds(yard: Yard, first_seed: int, least_kills: int) -> None:
     """Run rounds side by side until they had so many kills."""
     seeds, kills = itertools.count(first_seed), 0
@@ -165,8 +175,8 @@ def test_client_kills(what: str, request: pytest.FixtureRequest) -> None:
         random_round(yard, int(what))
     else:
         size, command, *numbers = what.split("/")
-        for number in map(int, numbers) if numbers else itertools.count(1):
-            if not walk_round(yard, size, command, number):
-                break
-        assert numbers or number > 15, "a walk over all points has met none"
+        if numbers:
+            walk_round(yard, size, command, int(numbers[0]))
+        else:
+            walk(yard, size, command)
     yard.tally.fail_if_any()

@@ -48,7 +48,7 @@ def test_resumable_upload_over_a_long_line(server: TusServer, tmp_path: Path, de
         """Seconds of the sending itself, on a line of its own."""
         with PacingProxy(server.port, round_trip_s=ROUND_TRIP_S, bytes_per_s=BYTES_PER_S) as line:
             commands = {
-                "ours": [sys.executable, "-m", "tests.bench.link_client", line.url, str(file), str(tmp_path)],
+                "ours": [sys.executable, "-m", "tests.bench.sending_client", line.url, str(file), str(tmp_path)],
                 "js": [*js, f"{line.url}{SIGNED_PATH}", str(file)],
             }
             measured = run(commands[who], environment)

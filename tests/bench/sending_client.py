@@ -3,7 +3,9 @@
 The pieces, the checksums, the notes in a journal on disk and the last small piece are the program's own; only the row
 and the ticket are left out. Prints what the sending itself took as one JSON object: `wall_s`, `cpu_s` (user + system).
 
-    python -m tests.bench.link_client SERVER_URL FILE FOLDER
+With `--checked` the file's checksums are known from a check, as in the window; they are then compared while sending.
+
+    python -m tests.bench.sending_client SERVER_URL FILE FOLDER [--checked]
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from uuid import uuid4
 
 from lorry.core.bandwidth import Bandwidth
 from lorry.core.cancel import CancelToken
+from lorry.core.checksum import FileHasher
 from lorry.core.config import ServerConfig
 from lorry.core.model import DatasetDraft, UploadTicket
 from lorry.core.progress import Meter
@@ -33,12 +36,12 @@ from lorry.core.transfers import UploadJob
 
 
 def main() -> None:
-    server_url, file, folder = sys.argv[1:]
+    server_url, file, folder, *options = sys.argv[1:]
     config = ServerConfig.create(server_url, "key")
     dataset_id, user_id = uuid4(), uuid4()
     path = f"{user_id}/{dataset_id}/pairs.jsonl"
     ticket = UploadTicket(dataset_id, f"{server_url}/?token=none", path, datetime.now(UTC) + timedelta(hours=1))
-    journal = Journal(Path(folder) / "journal.db")
+    journal = Journal(Path(folder) / f"{dataset_id}.db")
     with ApiClient(config) as http, SourceFile.open(Path(file)) as source:
         remote = Remote(
             DatasetsApi(config, http),
@@ -48,7 +51,11 @@ def main() -> None:
             lambda: TusApi(config),
         )
         draft = DatasetDraft(name="Pairs", file_name="pairs.jsonl", file_size=source.stamp.size_bytes)
-        job = UploadJob(dataset_id, config.url, user_id, source.path, draft, source.stamp, path)
+        hasher = FileHasher(source.stamp.size_bytes)
+        if "--checked" in options:
+            hasher.prime(source.blocks(), CancelToken())
+        checksums = hasher.checksums() if "--checked" in options else None
+        job = UploadJob(dataset_id, config.url, user_id, source.path, draft, source.stamp, path, checksums=checksums)
         journal.add(job)
         meter = Meter(source.stamp.size_bytes)
         sender = Sender(job, remote, journal, Bandwidth(), CancelToken(), meter, lambda: None)

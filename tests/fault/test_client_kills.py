@@ -28,7 +28,7 @@ LANES = 2
 #: Random moments begin at this part of an upload; before it Lorry only signs in.
 SIGNED_IN = 0.35
 #: Where the first run of a walk over `resume` ends.
-HALF_WAY = {"small": "PUT ", "6MiB+1": "first block", "13MiB": "middle"}
+HALF_WAY = {"small": "PUT ", "6MiB+1": "first block", "13MiB": "middle", "40MiB": "answered 204"}
 
 
 @dataclass

@@ -7,13 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.datasets import KINDS, Expected, Kind, make_dataset, parse_size
 
-from lorry.core.checks import CheckStopped, check_file
+from lorry.core.checks import CheckStopped, check_file, parts
 
 SAMPLES = Path(__file__).resolve().parents[2] / "resources" / "samples"
 FIGURES = ("lines", "conversations", "turns", "training_pairs", "words", "tokens")
@@ -129,6 +130,64 @@ def test_the_check_process_says_why_it_cannot_run(tmp_path: Path) -> None:
     code, messages = run_worker(tmp_path / "none.jsonl")
     assert code == 2
     assert messages == [{"error": f"No such file or directory: {tmp_path / 'none.jsonl'}"}]
+
+
+def test_the_check_process_shows_findings_before_the_report_and_knows_what_was_uploaded(tmp_path: Path) -> None:
+    made = make(tmp_path, "pair_lines", 200_000)
+    code, messages = run_worker(
+        made.path, "--findings", "--known-checksum", made.sha256, "--format", "brightrun_lora_v3"
+    )
+    shown = [message["finding"]["code"] for message in messages if "finding" in message]
+    assert (code, sorted(shown)) == (1, ["F17", "M02"])
+    report = messages[-1]["report"]
+    assert [item["code"] for item in report["findings"]] == ["F17", "M02"]
+    assert report["checksums"] == {
+        "algorithm": "sha256",
+        "whole": made.sha256,
+        "slice_size": 33_554_432,
+        "slices": [made.sha256],
+    }
+
+
+def spoil(path: Path, positions: Sequence[float]) -> None:
+    """Put mistakes of many kinds into lines at these shares of a file."""
+    lines = path.read_bytes().split(b"\n")
+    last = len(lines) - 2
+    odd = [b"{", b"", b"7", b'{"messages": []}', lines[5], lines[9] + b"\r", b'{"a": NaN, "a": 2}', lines[20][:-1]]
+    for number, share in enumerate(positions):
+        lines.insert(int(last * share), odd[number % len(odd)])
+    path.write_bytes(b"\n".join(lines))
+
+
+@pytest.mark.parametrize("kind", ["pair_lines", "conversation_lines"])
+@pytest.mark.parametrize("spoilt", [(), (0.1, 0.9, 0.7, 0.2), tuple(index / 24 for index in range(24))])
+def test_two_processes_give_the_same_report_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Kind, spoilt: tuple[float, ...]
+) -> None:
+    monkeypatch.setattr(parts, "MIN_SHARED_BYTES", 1_000_000)
+    made = make(tmp_path, kind, 2_500_000)
+    spoil(made.path, spoilt)
+    told: list[str] = []
+    # Were the file checked in one piece after all, there would be no part to put together.
+    joined: list[int] = []
+    put_together = parts._put_together
+    monkeypatch.setattr(parts, "_put_together", lambda *both: joined.append(1) or put_together(*both))
+    shared = check_file(made.path, processes=2, on_finding=lambda item: told.append(item.code)).to_dict()
+    alone = check_file(made.path).to_dict()
+    assert {**shared, "seconds": 0} == {**alone, "seconds": 0}
+    assert sorted(told) == sorted(item["code"] for item in alone["findings"])
+    assert joined == [1]
+    assert (alone["counts"]["error"] > 0) is bool(spoilt)
+
+
+def test_a_file_that_cannot_be_shared_is_checked_in_one_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "MIN_SHARED_BYTES", 1000)
+    path = tmp_path / "a.jsonl"
+    row = {"conversation_id": "a", "turns": [{"role": "user", "content": "x" * 20_000}]}
+    path.write_text("\n".join(json.dumps(row) for _ in range(2)) + "\n", encoding="utf-8")
+    report = check_file(path, processes=2)
+    assert report.statistics["lines"] == 2
+    assert report.counts_by_code["C07"] == 2
 
 
 def endless_pipe(folder: Path) -> Path:

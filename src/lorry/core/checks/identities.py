@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from struct import Struct
 from typing import NamedTuple
 
-_BUCKETS = 64
+#: Into so many buckets the rows of a table fall.
+BUCKETS = 64
 _INT32_MAX = 2**31 - 1
 
 
@@ -67,10 +68,10 @@ class SeenTable:
 
     def buckets(self) -> Iterator[Bucket]:
         """Yield all rows, those with equal hashes in the same bucket; always the same number of buckets."""
-        rows = [array("I") for _ in range(_BUCKETS)]
+        rows = [array("I") for _ in range(BUCKETS)]
         appends = [bucket.append for bucket in rows]
         for row, hashed in enumerate(self._hashes):
-            appends[hashed & (_BUCKETS - 1)](row)
+            appends[hashed & (BUCKETS - 1)](row)
         for index, bucket in enumerate(rows):
             yield Bucket(
                 array("q", map(self._hashes.__getitem__, bucket)),
@@ -115,11 +116,11 @@ class RunTable:
     _RECORD = Struct("<qqIIii")
 
     def __init__(self) -> None:
-        self._buckets = [bytearray() for _ in range(_BUCKETS)]
+        self._buckets = [bytearray() for _ in range(BUCKETS)]
 
     def add(self, hashed: int, place: int, turns: int, words: int, first_turn: int, last_turn: int) -> None:
         """Remember a finished run: its size and its first and last turn number (clamped to 32 bits)."""
-        self._buckets[hashed & (_BUCKETS - 1)] += self._RECORD.pack(
+        self._buckets[hashed & (BUCKETS - 1)] += self._RECORD.pack(
             hashed, place, turns, words, _clamp(first_turn), _clamp(last_turn)
         )
 

@@ -81,11 +81,12 @@ class Intake:
         self.run: Run | None = None
         #: Of every watched key, where each kind of value was first.
         self.key_kinds: dict[str, dict[str, int]] = {}
-        self.other_kinds: set[str] = set()
+        #: Kinds that do not belong here, and where each was first.
+        self.other_kinds: dict[str, int] = {}
         self.declared: Declared | None = None
         #: Hears of every row of the file's kind without an error.
         self.on_sound_row: Callable[[dict[str, Any]], None] | None = None
-        self._declared_format = declared_format
+        self.declared_format = declared_format
         self._in_document = in_document
         self.rows = 0
 
@@ -108,7 +109,7 @@ class Intake:
                 message = f"{FOREIGN_NAMES[kind]} is not a layout Lorry uploads"
                 self.log.add("R03", place, (), message, "Convert the file to conversation lines first")
         elif kind != self.kind and kind not in self.other_kinds:
-            self.other_kinds.add(kind)
+            self.other_kinds[kind] = where
             message = f"The rows before are {_kind_words(self.kind)}, this one is {_kind_words(kind)}"
             self.log.add("F14", place, (), message)
         errors_before = self.log.by_level["error"]
@@ -130,9 +131,9 @@ class Intake:
             self.declared = Declared(metadata, container, place)
         if found is not None and self.format is None:
             self.format = found
-            if self._declared_format not in (None, found):
+            if self.declared_format not in (None, found):
                 path = (container, "format_spec" if "format_spec" in metadata else "version")
-                message = f"The file says {found}, the chosen format is {self._declared_format}"
+                message = f"The file says {found}, the chosen format is {self.declared_format}"
                 self.log.add("M02", place, path, message, f"Choose {found}")
 
     def _take_metadata_row(self, value: dict[str, Any], place: Place) -> None:

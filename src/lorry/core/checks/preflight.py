@@ -11,10 +11,12 @@ import os
 import re
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import BinaryIO, Literal
 
+from lorry.core.checks import parts
 from lorry.core.checks.checksums import Hashing
 from lorry.core.checks.elements import LIST_KEYS, METADATA_KEYS, DocumentCheck
 from lorry.core.checks.formats import FOREIGN_NAMES
@@ -59,12 +61,14 @@ def check_file(
     max_findings_per_code: int = 1000,
     known_checksums: Collection[str] = (),
     on_finding: Callable[[Finding], None] | None = None,
+    processes: int = 1,
 ) -> Report:
     """Check a dataset file and return what was found, with statistics and the first conversations.
 
     `declared_format` is the format chosen for the upload (M02 compares), `known_checksums` are the SHA-256 of files
     uploaded before (F17). `on_progress(done_bytes, total_bytes)` is called about every 256 KiB, `should_stop()` as
-    often; if it returns true CheckStopped is raised. `on_finding` hears of every finding that is kept, at once.
+    often; if it returns true CheckStopped is raised. `on_finding` hears of every finding that is kept, at once. With
+    two `processes` a large file of lines is shared between two more, with the same result.
     Raises OSError if the file cannot be read.
     """
     started = time.monotonic()
@@ -80,7 +84,7 @@ def check_file(
                 on_progress(min(done, size), size)
 
         on_block(0)
-        layout, intake = _check(file, size, file_path.suffix.lower(), log, declared_format, on_block)
+        layout, intake = _Check(file, file_path, size, log, declared_format, on_block, processes).run()
         checksums = hashing.checksums()
         if checksums["whole"] in known_checksums:
             log.add_at("F17", 1, 1, "A dataset with the same content is uploaded already")
@@ -99,47 +103,62 @@ def check_file(
     )
 
 
-def _check(
-    file: BinaryIO,
-    size: int,
-    suffix: str,
-    log: FindingLog,
-    declared_format: str | None,
-    on_block: Callable[[int], None],
-) -> tuple[str, Intake]:
-    data = file.read(_HEAD_BYTES)
-    start = len(UTF8_BOM) if data.startswith(UTF8_BOM) else 0
-    head = _Head(data[start:], len(data) >= size)
-    nothing = Intake(log, declared_format=declared_format)
-    if size > MAX_FILE_BYTES:
-        shown = f"{size / 1024 / 1024:,.1f} MiB"
-        log.add_at("F02", 1, 1, f"The file has {shown}; a dataset may have 500 MiB", "Split the file")
-        return "unknown", nothing
-    encoding = _wide_encoding(data)
-    if encoding is not None:
-        log.add_at("F04", 1, 1, f"The file is {encoding}, not UTF-8", "Save the file as UTF-8 text")
-        return "unknown", nothing
-    if start:
-        log.add_at("F05", 1, 1, "Byte order mark at the start", "Save the file as UTF-8 without a byte order mark")
-    if head.is_whole_file and not head.data.strip(b" \t\r\n"):
-        log.add_at("F01", 1, 1, "The file is empty" if size == start else "The file has only blank lines")
-        return "unknown", nothing
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """What one call of `check_file` works on."""
 
-    arrangement = _arrangement(head, suffix, log)
-    intake = Intake(log, declared_format=declared_format, in_document=arrangement == "document")
-    if arrangement == "lines":
-        lines = LineCheck(file, start, intake, log)
-        lines.run(on_block)
-        Verdict(intake, lines.row_again).finish()
-        return _layout_of_rows(intake), intake
-    document = DocumentCheck(file, start, intake, log)
-    if arrangement == "sequence":
-        document.run_sequence(on_block)
+    file: BinaryIO
+    path: FilePath
+    size: int
+    log: FindingLog
+    declared_format: str | None
+    on_block: Callable[[int], None]
+    processes: int
+
+    def run(self) -> tuple[str, Intake]:
+        """Return the layout, and the intake that has taken all rows."""
+        log = self.log
+        data = self.file.read(_HEAD_BYTES)
+        start = len(UTF8_BOM) if data.startswith(UTF8_BOM) else 0
+        head = _Head(data[start:], len(data) >= self.size)
+        nothing = Intake(log, declared_format=self.declared_format)
+        if self.size > MAX_FILE_BYTES:
+            shown = f"{self.size / 1024 / 1024:,.1f} MiB"
+            log.add_at("F02", 1, 1, f"The file has {shown}; a dataset may have 500 MiB")
+            return "unknown", nothing
+        encoding = _wide_encoding(data)
+        if encoding is not None:
+            log.add_at("F04", 1, 1, f"The file is {encoding}, not UTF-8", "Save the file as UTF-8 text")
+            return "unknown", nothing
+        if start:
+            log.add_at("F05", 1, 1, "Byte order mark at the start")
+        if head.is_whole_file and not head.data.strip(b" \t\r\n"):
+            log.add_at("F01", 1, 1, "The file is empty" if self.size == start else "The file has only blank lines")
+            return "unknown", nothing
+        arrangement = _arrangement(head, self.path.suffix.lower(), log)
+        intake = Intake(log, declared_format=self.declared_format, in_document=arrangement == "document")
+        if arrangement == "lines":
+            self._check_lines(start, intake)
+            return _layout_of_rows(intake), intake
+        document = DocumentCheck(self.file, start, intake, log)
+        if arrangement == "sequence":
+            document.run_sequence(self.on_block)
+        else:
+            document.run(self.on_block)
         Verdict(intake, document.row_again).finish()
-        return _layout_of_rows(intake), intake
-    document.run(on_block)
-    Verdict(intake, document.row_again).finish()
-    return _layout_of_document(document.keys, intake), intake
+        if arrangement == "sequence":
+            return _layout_of_rows(intake), intake
+        return _layout_of_document(document.keys, intake), intake
+
+    def _check_lines(self, start: int, intake: Intake) -> None:
+        if self.processes > 1 and self.size >= parts.MIN_SHARED_BYTES:
+            with suppress(parts.SplitFailedError):
+                parts.check_in_parts(self.file, self.path, start, self.size, intake, self.on_block)
+                return
+        lines = LineCheck(self.file, start, intake, self.log)
+        lines.run(self.on_block)
+        lines.blanks.report(self.log)
+        Verdict(intake, lines.row_again).finish()
 
 
 def _wide_encoding(data: bytes) -> str | None:

@@ -38,11 +38,12 @@ class Block:
 
 
 class LineReader:
-    """Cuts a file into blocks of whole lines and finds single lines again."""
+    """Cuts a file, or the part of it from `start` to `end`, into blocks of whole lines; finds single lines again."""
 
-    def __init__(self, file: BinaryIO, start: int) -> None:
+    def __init__(self, file: BinaryIO, start: int, end: int | None = None) -> None:
         self._file = file
         self._start = start
+        self._end = end
         self._first_lines: list[int] = []
         self._offsets: list[int] = []
         self._lines_again: dict[int, list[bytes]] = {}
@@ -54,7 +55,7 @@ class LineReader:
         parts: list[bytes] = []
         held = 0
         skipped = 0
-        while data := self._file.read(BLOCK_BYTES):
+        while data := self._read():
             cut = data.rfind(b"\n") + 1
             if skipped:
                 skip_end = data.find(b"\n") + 1
@@ -85,6 +86,17 @@ class LineReader:
         elif parts:
             yield Block(b"".join(parts), offset, offset + held, len(parts) > 1)
 
+    def _read(self) -> bytes:
+        """Read a block, up to the end of the part."""
+        if self._end is None:
+            return self._file.read(BLOCK_BYTES)
+        return self._file.read(min(BLOCK_BYTES, self._end - self._file.tell()))
+
+    @property
+    def blocks(self) -> list[tuple[int, int]]:
+        """The first line of every block and its offset."""
+        return list(zip(self._first_lines, self._offsets, strict=True))
+
     def remember(self, first_line: int, offset: int) -> None:
         """Remember which line a block begins with, so that `row` finds it."""
         self._first_lines.append(first_line)
@@ -114,25 +126,55 @@ def _read_exactly(file: BinaryIO, number: int) -> bytes:
     return b"".join(parts)
 
 
-class LineCheck:
-    """Checks a file of lines, block by block."""
+@dataclass(slots=True)
+class BlankLines:
+    """How many blank lines there are, and the first one."""
 
-    def __init__(self, file: BinaryIO, start: int, intake: Intake, log: FindingLog) -> None:
-        self._reader = LineReader(file, start)
+    number: int = 0
+    first_line: int = 0
+
+    def add(self, later: BlankLines, lines_before: int) -> None:
+        """Add those of a later part of the file."""
+        if later.number and not self.number:
+            self.first_line = later.first_line + lines_before
+        self.number += later.number
+
+    def report(self, log: FindingLog) -> None:
+        """F09, if there are any."""
+        if self.number:
+            noun = "blank line" if self.number == 1 else "blank lines, the first one here"
+            log.add_at("F09", self.first_line, 1, f"{self.number:,} {noun}")
+
+
+class LineCheck:
+    """Checks a file of lines, or a part of one, block by block. Lines are counted from the start of the part."""
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        start: int,
+        intake: Intake,
+        log: FindingLog,
+        end: int | None = None,
+        *,
+        crlf_seen: bool = False,
+    ) -> None:
+        self.reader = LineReader(file, start, end)
         self._intake = intake
         self._log = log
         self._quick = Quick(intake)
         intake.on_sound_row = self._quick.learn
-        self._first_blank_line = 0
-        self._blank_lines = 0
-        self._crlf_seen = False
+        self.blanks = BlankLines()
+        self._crlf_seen = crlf_seen
+        #: Where F06 was reported.
+        self.crlf_line = 0
 
     def run(self, on_block: Callable[[int], None]) -> None:
         """Read the whole file. `on_block` gets the bytes done after every block and may raise to stop."""
         statistics = self._intake.statistics
-        for block in self._reader:
+        for block in self.reader:
             first_line = statistics.lines + 1
-            self._reader.remember(first_line, block.start_offset)
+            self.reader.remember(first_line, block.start_offset)
             if block.data is None:
                 statistics.lines += 1
                 shown = f"{block.skipped_bytes / 1_000_000:,.1f} MB"
@@ -140,15 +182,10 @@ class LineCheck:
             else:
                 self._take(block.data, quick=not block.has_long_line)
             on_block(block.end_offset)
-        if self._blank_lines:
-            noun = "blank line" if self._blank_lines == 1 else "blank lines, the first one here"
-            self._log.add_at(
-                "F09", self._first_blank_line, 1, f"{self._blank_lines:,} {noun}", "Remove the blank lines"
-            )
 
     def row_again(self, where: int) -> Row:
         """Read a line again for a finding made after it was let go."""
-        return self._reader.row(where)
+        return self.reader.row(where)
 
     def _take(self, data: bytes, *, quick: bool = True) -> None:
         statistics = self._intake.statistics
@@ -179,12 +216,13 @@ class LineCheck:
         if raw.endswith(b"\r") and not is_cut:
             if not self._crlf_seen:
                 self._crlf_seen = True
+                self.crlf_line = line
                 column = len(raw.decode("utf-8", "replace"))
                 self._log.add_at("F06", line, column, "Windows line ends", "Fine as they are; LF is usual")
             raw = raw[:-1]
         if not raw.strip(b" \t\r\n"):
-            self._blank_lines += 1
-            self._first_blank_line = self._first_blank_line or line
+            self.blanks.number += 1
+            self.blanks.first_line = self.blanks.first_line or line
             return
         if len(raw) > MAX_ROW_BYTES:
             self._log.add_at("F11", line, 1, f"The row has {len(raw) / 1_000_000:,.1f} MB, over the limit of 16 MiB")

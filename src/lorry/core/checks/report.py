@@ -74,8 +74,8 @@ class FindingLog:
     """
 
     def __init__(self, max_per_code: int, on_finding: Callable[[Finding], None] | None = None) -> None:
-        self._max_per_code = max_per_code
-        self._on_finding = on_finding
+        self.max_per_code = max_per_code
+        self.on_finding = on_finding
         self._kept: list[Finding] = []
         self.by_code: Counter[str] = Counter()
         self.by_level: Counter[str] = Counter()
@@ -120,29 +120,42 @@ class FindingLog:
 
     def room(self, code: str) -> int:
         """How many more findings of this code would be kept."""
-        return max(0, self._max_per_code - self.by_code[code])
+        return max(0, self.max_per_code - self.by_code[code])
 
-    def add_from(self, other: FindingLog, lines_before: int) -> None:
-        """Add what was found in a later part of the file, whose first line is number `lines_before` + 1 of it."""
-        room = {code: self.room(code) for code in other.by_code}
-        for item in other.kept():
+    def add_from(self, part: FindingLog, lines_before: int, *, is_news: bool = True) -> None:
+        """Add what was found in a part of the file whose first line is number `lines_before` + 1 of it."""
+        room = {code: self.room(code) for code in part.by_code}
+        for item in part.kept():
             if room[item.code] > 0:
                 room[item.code] -= 1
-                self._keep(replace(item, line=item.line + lines_before))
-        self.by_code.update(other.by_code)
-        self.by_level.update(other.by_level)
+                self._keep(replace(item, line=item.line + lines_before), is_news=is_news)
+        self.by_code.update(part.by_code)
+        self.by_level.update(part.by_level)
+
+    def drop(self, code: str, line: int) -> None:
+        """Take back the finding of a code at a line, which another part of the file has told already."""
+        found = next((item for item in self._kept if (item.code, item.line) == (code, line)), None)
+        if found is not None:
+            self._kept.remove(found)
+        self.by_code[code] -= 1
+        self.by_level[RULE_OF_CODE[code].level] -= 1
+
+    def detach(self) -> FindingLog:
+        """Let go of the listener, so that the log can be sent to another process."""
+        self.on_finding = None
+        return self
 
     def _count(self, code: str, level: Level) -> bool:
         self.by_level[level] += 1
         self.by_code[code] += 1
-        return self.by_code[code] <= self._max_per_code
+        return self.by_code[code] <= self.max_per_code
 
-    def _keep(self, finding: Finding) -> None:
+    def _keep(self, finding: Finding, *, is_news: bool = True) -> None:
         if not finding.suggestion:
             finding = replace(finding, suggestion=RULE_OF_CODE[finding.code].suggestion)
         self._kept.append(finding)
-        if self._on_finding is not None:
-            self._on_finding(finding)
+        if self.on_finding is not None and is_news:
+            self.on_finding(finding)
 
     def kept(self) -> list[Finding]:
         """Return the findings kept, in the order of the file."""

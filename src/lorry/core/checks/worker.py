@@ -1,6 +1,7 @@
 """The check process: ``python -m lorry.core.checks.worker FILE``, one file, results as JSON lines on stdout.
 
-Prints ``{"progress": {"bytes", "total"}}`` at most ten times a second, then ``{"report": {...}}``. Exit code 0 if the
+Prints ``{"progress": {"bytes", "total"}}`` at most ten times a second, with ``--findings`` also
+``{"finding": {...}}`` for the first of each code as they are made, then ``{"report": {...}}``. Exit code 0 if the
 file is clean, 1 with errors or warnings, 2 with ``{"error": text}`` if it could not be checked. SIGTERM stops it (exit
 143), and with ``--stop-on-stdin-eof`` the end of stdin does, so that it never outlives the process that started it.
 """
@@ -14,13 +15,16 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from typing import Any, NoReturn
 
 import msgspec
 
-from lorry.core.checks import check_file
+from lorry.core.checks import Finding, check_file
 
 _PROGRESS_EVERY_S = 0.1
+#: Findings of a code that are shown before the report; it has the rest.
+_SHOWN_AT_ONCE = 20
 _STOPPED = 128 + signal.SIGTERM
 
 
@@ -46,6 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("file")
     parser.add_argument("--format", default=None, help="the format chosen for the upload")
     parser.add_argument("--max-findings-per-code", type=int, default=1000)
+    parser.add_argument("--known-checksum", action="append", default=[], help="SHA-256 of a file uploaded before")
+    parser.add_argument("--findings", action="store_true", help="show findings as they are made")
+    parser.add_argument("--processes", type=int, default=2 if (os.cpu_count() or 1) > 1 else 1)
     parser.add_argument("--stop-on-stdin-eof", action="store_true")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda _number, _frame: _leave_at_once())
@@ -62,12 +69,23 @@ def main(arguments: list[str] | None = None) -> int:
             last = now
             _write({"progress": {"bytes": done, "total": total}})
 
+    shown: Counter[str] = Counter()
+
+    def show_finding(finding: Finding) -> None:
+        shown[finding.code] += 1
+        if shown[finding.code] <= _SHOWN_AT_ONCE:
+            _write({"finding": finding.to_dict()})
+
     try:
         report = check_file(
             options.file,
             declared_format=options.format,
             on_progress=show_progress,
             max_findings_per_code=options.max_findings_per_code,
+            known_checksums=frozenset(options.known_checksum),
+            on_finding=show_finding if options.findings else None,
+            # A program packed into one file cannot start its interpreter with another module.
+            processes=1 if getattr(sys, "frozen", False) else options.processes,
         )
     except OSError as error:
         _write({"error": f"{error.strerror or error}: {options.file}"})

@@ -18,17 +18,16 @@ from tests.support.client import (
 from tests.support.datasets import make_dataset
 from tests.support.fault_server import FaultServer
 from tests.support.faults import Before, Throttle, busy
-from tests.support.uploads import await_verdict, big_file, good_file, is_sending, one_of_each, sha256, start
+from tests.support.uploads import BYTES, await_verdict, big_file, good_file, is_sending, one_of_each, sha256, start
 from tests.support.workspace import BUCKET, RunningServer, User, wait_until
 
 from lorry.core.client import Client
 from lorry.core.errors import ErrorCode, RejectedError, SourceError
-from lorry.core.events import TransferChanged, TransferRemoved
+from lorry.core.events import TransferRemoved
 from lorry.core.model import DatasetStatus
-from lorry.core.transfers import TransferState
+from lorry.core.transfers import RestartReason, Transfer, TransferState, WaitReason
 
 MIB = 1024 * 1024
-PUT = r"/object/upload/sign/.*token="
 
 
 @pytest.fixture
@@ -40,9 +39,27 @@ def proxy(workspace_server: RunningServer) -> Iterator[FaultServer]:
 @pytest.fixture
 def slow(alice: User, proxy: FaultServer, tmp_path: Path) -> Iterator[Client]:
     """A client whose uploads crawl until the proxy is told otherwise."""
-    proxy.on(PUT, Throttle(2_000_000))
+    proxy.on(BYTES, Throttle(2_000_000))
     with open_core(alice, tmp_path / "home", url=proxy.url) as opened:
         yield opened
+
+
+def confirmed(proxy: FaultServer) -> bool:
+    """True when the client has told the server that an upload is complete."""
+    return bool(proxy.seen("/rpc/confirm_dataset_upload"))
+
+
+def stored(user: User) -> bytes:
+    """The one object of a user."""
+    with user.client() as http:
+        return http.get(f"/storage/v1/object/{BUCKET}/{one_of_each(user)}").content
+
+
+def waiting_for(client: Client, dataset_id: UUID, reason: WaitReason) -> Transfer | None:
+    """The upload, while it waits for this."""
+    transfer = transfer_of(client, dataset_id)
+    is_so = transfer is not None and (transfer.state, transfer.waits_for) == (TransferState.WAITING, reason)
+    return transfer if is_so else None
 
 
 def was_removed(client: Client, dataset_id: UUID) -> None:
@@ -73,11 +90,8 @@ def test_cancelling_a_waiting_upload_leaves_nothing(slow: Client, alice: User, t
     assert holds_nothing(alice)
 
 
-def test_cancelling_a_failed_upload_leaves_nothing(
-    alice: User, proxy: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lorry.core.retry._FIRST_DELAY_S", 0.05)
-    proxy.on(PUT, busy(503))
+def test_cancelling_a_failed_upload_leaves_nothing(alice: User, proxy: FaultServer, tmp_path: Path) -> None:
+    proxy.on(BYTES, busy(503))
     with open_core(alice, tmp_path / "home", url=proxy.url) as client:
         dataset_id = start(client, good_file(tmp_path / "a.jsonl"))
         failed = wait_for_end(client, dataset_id)
@@ -102,25 +116,27 @@ def test_cancelling_twice_or_what_is_not_there_is_harmless(slow: Client, alice: 
     assert holds_nothing(alice)
 
 
-def test_a_file_that_changes_while_it_is_sent_fails_and_leaves_nothing(
+def test_a_file_that_changes_while_it_is_sent_leaves_nothing_and_starts_again_when_the_user_says_so(
     slow: Client, proxy: FaultServer, alice: User, tmp_path: Path
 ) -> None:
-    path = big_file(tmp_path / "a.jsonl", 8 * MIB)
+    path = make_dataset("conversation_lines", 8 * MIB, tmp_path / "a.jsonl").path
     dataset_id = start(slow, path)
     wait_until(lambda: is_sending(slow, dataset_id), what="sending")
     with path.open("ab") as file:
-        file.write(b"one more line\n")
+        file.write(path.read_bytes().splitlines(keepends=True)[0])
     proxy.clear()
     failed = wait_for_end(slow, dataset_id)
     assert isinstance(failed.error, SourceError)
     assert failed.error.code is ErrorCode.FILE_CHANGED
     wait_until(lambda: holds_nothing(alice), what="nothing left")
-    # The file is another one now: trying again tells so at once, choosing it again works.
+    assert not confirmed(proxy)
     slow.retry_upload(dataset_id)
-    wait_until(lambda: len([e for e in slow.drain() if isinstance(e, TransferChanged)]) >= 2, what="the retry")
-    assert wait_for_end(slow, dataset_id).error is not None
-    again = start(slow, path)
-    assert wait_for_end(slow, again).state is TransferState.DONE
+    wait_until(lambda: wait_for_end(slow, dataset_id).state is TransferState.DONE, what="the second try")
+    done = transfer_of(slow, dataset_id)
+    assert done is not None and (done.restarted, done.error) == (RestartReason.CHANGED, None)
+    (row,) = rows(alice.server, user_id=alice.id)
+    assert (row["id"], row["file_size"]) == (str(dataset_id), path.stat().st_size)
+    assert stored(alice) == path.read_bytes()
 
 
 def test_a_row_removed_while_sending_fails_the_upload_and_leaves_no_object(
@@ -172,7 +188,7 @@ def test_closing_the_program_keeps_an_upload_for_the_next_start(
     alice: User, proxy: FaultServer, tmp_path: Path
 ) -> None:
     made = make_dataset("conversation_lines", 12_000_000, tmp_path / "a.jsonl")
-    proxy.on(PUT, Throttle(2_000_000))
+    proxy.on(BYTES, Throttle(2_000_000))
     with open_core(alice, tmp_path / "home", url=proxy.url) as client:
         dataset_id = start(client, made.path, name="Kept name")
         wait_until(lambda: is_sending(client, dataset_id, MIB), what="sending")
@@ -194,7 +210,7 @@ def test_a_file_replaced_between_two_starts_is_not_sent_in_its_place(
     alice: User, proxy: FaultServer, tmp_path: Path
 ) -> None:
     path = big_file(tmp_path / "a.jsonl", 8 * MIB)
-    proxy.on(PUT, Throttle(2_000_000))
+    proxy.on(BYTES, Throttle(2_000_000))
     with open_core(alice, tmp_path / "home", url=proxy.url) as client:
         dataset_id = start(client, path)
         wait_until(lambda: is_sending(client, dataset_id), what="sending")
@@ -204,25 +220,54 @@ def test_a_file_replaced_between_two_starts_is_not_sent_in_its_place(
         client.resume_interrupted()
         failed = wait_for_end(client, dataset_id)
         assert failed.error is not None and failed.error.code is ErrorCode.FILE_CHANGED
+        assert not confirmed(proxy)
         client.dismiss_upload(dataset_id)
         was_removed(client, dataset_id)
         assert client.interrupted_count == 0
     assert holds_nothing(alice)
 
 
-def test_signing_out_stops_uploads_and_keeps_them(
+def test_signing_out_stops_uploads_and_the_next_sign_in_takes_them_up(
     slow: Client, alice: User, proxy: FaultServer, tmp_path: Path
 ) -> None:
-    dataset_id = start(slow, big_file(tmp_path / "a.jsonl", 8 * MIB))
-    wait_until(lambda: is_sending(slow, dataset_id), what="sending")
+    dataset_id = start(slow, big_file(tmp_path / "a.jsonl", 20 * MIB))
+    wait_until(lambda: is_sending(slow, dataset_id, 7 * MIB), what="sending")
     slow.sign_out()
-    stopped = wait_for_end(slow, dataset_id)
+    stopped = wait_until(lambda: waiting_for(slow, dataset_id, WaitReason.SIGN_IN), what="a wait for the sign-in")
     assert stopped.error is not None and stopped.error.code is ErrorCode.NOT_SIGNED_IN
+    quiet = len(proxy.requests)
+    slow.go_on_now()
+    slow.retry_upload(dataset_id)
     proxy.clear()
     slow.sign_in(alice.email, alice.password)
-    slow.retry_upload(dataset_id)
-    wait_until(lambda: wait_for_end(slow, dataset_id).state is TransferState.DONE, what="the second try")
+    done = wait_for_end(slow, dataset_id)
+    assert done.state is TransferState.DONE, done.error
+    assert "/auth/v1/" in proxy.requests[quiet].path, "something was asked while nobody was signed in"
+    assert done.resumed_at_bytes is not None and done.resumed_at_bytes >= 6 * MIB
     assert one_of_each(alice)
+
+
+def test_somebody_elses_uploads_stay_in_the_journal(
+    slow: Client, alice: User, bob: User, proxy: FaultServer, tmp_path: Path
+) -> None:
+    mine = start(slow, big_file(tmp_path / "a.jsonl", 20 * MIB))
+    wait_until(lambda: is_sending(slow, mine, 7 * MIB), what="sending")
+    slow.sign_out()
+    wait_until(lambda: waiting_for(slow, mine, WaitReason.SIGN_IN), what="a wait for the sign-in")
+    slow.sign_in(bob.email, bob.password)
+    assert slow.snapshot() == ()
+    assert (slow.interrupted_count, slow.resume_interrupted()) == (0, [])
+    proxy.clear()
+    theirs = start(slow, good_file(tmp_path / "b.jsonl"))
+    assert wait_for_end(slow, theirs).state is TransferState.DONE
+    slow.sign_out()
+    slow.sign_in(alice.email, alice.password)
+    assert slow.resume_interrupted() == [mine]
+    done = wait_for_end(slow, mine)
+    assert done.state is TransferState.DONE, done.error
+    assert done.resumed_at_bytes is not None and done.resumed_at_bytes >= 6 * MIB
+    assert [row["id"] for row in rows(alice.server, user_id=alice.id)] == [str(mine)]
+    assert [row["id"] for row in rows(bob.server, user_id=bob.id)] == [str(theirs)]
 
 
 def test_two_clients_do_not_work_on_one_upload(slow: Client, alice: User, proxy: FaultServer, tmp_path: Path) -> None:

@@ -47,9 +47,3 @@ def client(alice: User, proxy: FaultServer, tmp_path: Path) -> Iterator[Client]:
     """A signed-in client behind the proxy."""
     with open_core(alice, tmp_path / "home", url=proxy.url) as opened:
         yield opened
-
-
-@pytest.fixture
-def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waits between attempts are a twentieth of what they are for people."""
-    monkeypatch.setattr("lorry.core.retry._FIRST_DELAY_S", 0.05)

@@ -15,6 +15,8 @@ from lorry.core.model import Dataset, DatasetStatus
 from lorry.core.transfers import Phase
 
 MIB = 1024 * 1024
+#: Paths of the requests that carry a file: whole in a PUT, or in pieces, each a PATCH.
+BYTES = r"/object/upload/sign/.*\?token=|/upload/resumable/sign/"
 
 
 def good_file(path: Path, size_bytes: int = 20_000) -> Path:

@@ -1,205 +1,154 @@
-"""The next step of an upload and when to try again: the whole table, and walks through a world that misbehaves."""
+"""The next step of an upload: the recovery table row by row, and what holds for every combination of observations."""
 
 from __future__ import annotations
 
-import random
-from dataclasses import replace
+from collections import Counter
 from itertools import product
+from typing import Any
 
 import pytest
 
-from lorry.core.errors import (
-    AuthError,
-    ConfigError,
-    ConflictError,
-    ErrorCode,
-    LorryError,
-    NetworkError,
-    ProtocolError,
-    RejectedError,
-    ServerError,
-    SourceError,
-    StoreError,
-)
 from lorry.core.model import DatasetStatus
-from lorry.core.plan import Observations, Step, plan
-from lorry.core.retry import MAX_ATTEMPTS, delay_before_retry
+from lorry.core.plan import FileState, Observations, Step, plan
 
 SIZE = 1000
 UPLOADING, VALIDATING = DatasetStatus.UPLOADING, DatasetStatus.VALIDATING
 READY, ERROR = DatasetStatus.READY, DatasetStatus.ERROR
+CHANGED, OUT_OF_REACH = FileState.CHANGED, FileState.OUT_OF_REACH
+#: A row that waits for a file sent in pieces, and the unfinished upload as the server tells it.
+PIECES: dict[str, Any] = {"row": UPLOADING, "row_was_seen": True, "is_resumable": True}
+OPENED: dict[str, Any] = PIECES | {"has_upload": True}
+HALF: dict[str, Any] = OPENED | {"upload_asked": True, "upload_offset_bytes": 600, "upload_length_bytes": SIZE}
+ALL_TAKEN: dict[str, Any] = HALF | {"upload_offset_bytes": SIZE}
+STORED: dict[str, Any] = {"row": UPLOADING, "row_was_seen": True, "object_size_bytes": SIZE}
 
-
-def seen(
-    row: DatasetStatus | None,
-    object_size_bytes: int | None,
-    *,
-    looked: bool = True,
-    row_was_seen: bool = False,
-    validation_asked: bool = False,
-) -> Observations:
-    return Observations(looked, row, object_size_bytes, SIZE, row_was_seen, validation_asked)
-
-
-TABLE = [
-    # no row yet: a new upload; with an object in the way it is removed first
-    (seen(None, None), Step.INSERT_ROW),
-    (seen(None, SIZE), Step.REMOVE_OBJECT),
-    (seen(None, 3), Step.REMOVE_OBJECT),
-    # the row was there and is not any more: somebody removed it, nothing is made anew
-    (seen(None, None, row_was_seen=True), Step.GONE),
-    (seen(None, SIZE, row_was_seen=True), Step.GONE),
-    # the row waits for its object
-    (seen(UPLOADING, None), Step.SEND),
-    (seen(UPLOADING, None, row_was_seen=True), Step.SEND),
-    (seen(UPLOADING, SIZE), Step.CONFIRM),
-    (seen(UPLOADING, SIZE - 1), Step.REMOVE_OBJECT),
-    (seen(UPLOADING, SIZE + 1), Step.REMOVE_OBJECT),
-    (seen(UPLOADING, 0), Step.REMOVE_OBJECT),
+TABLE: dict[str, tuple[dict[str, Any], Step]] = {
+    "nothing was looked at": ({"looked": False}, Step.LOOK),
+    "given up, whatever else": (STORED | {"must_clear": True, "looked": False}, Step.TAKE_BACK),
+    # no row
+    "a new upload": ({}, Step.INSERT_ROW),
+    "a new upload, the file has changed": ({"file": CHANGED}, Step.REPORT_FILE),
+    "a new upload, the file is gone": ({"file": OUT_OF_REACH}, Step.REPORT_FILE),
+    "an object in the way": ({"object_size_bytes": SIZE}, Step.REMOVE_OBJECT),
+    "an object in the way, the file is gone": ({"object_size_bytes": 3, "file": OUT_OF_REACH}, Step.REMOVE_OBJECT),
+    "the row was removed elsewhere": ({"row_was_seen": True}, Step.GONE),
+    "the row was removed elsewhere, its object not": ({"row_was_seen": True, "object_size_bytes": SIZE}, Step.GONE),
+    "the row was removed elsewhere, the file too": ({"row_was_seen": True, "file": OUT_OF_REACH}, Step.GONE),
+    # the row waits, one request
+    "one request, to be sent": ({"row": UPLOADING}, Step.PUT),
+    "one request, the file has changed": ({"row": UPLOADING, "file": CHANGED}, Step.REPORT_FILE),
+    "one request, the file is gone": ({"row": UPLOADING, "file": OUT_OF_REACH}, Step.REPORT_FILE),
+    "one request, the object has to appear": ({"row": UPLOADING, "awaits_object": True}, Step.AWAIT_OBJECT),
+    "one request, it does not appear": ({"row": UPLOADING, "awaits_object": True, "may_wait": False}, Step.RESTART),
+    # the row waits, pieces
+    "pieces, none open": (PIECES, Step.OPEN),
+    "pieces, none open, the file has changed": (PIECES | {"file": CHANGED}, Step.REPORT_FILE),
+    "pieces, the server was not asked": (OPENED, Step.ASK_UPLOAD),
+    "pieces, not asked, the file is gone": (OPENED | {"file": OUT_OF_REACH}, Step.ASK_UPLOAD),
+    "pieces, none arrived": (HALF | {"upload_offset_bytes": 0}, Step.SEND),
+    "pieces, a part arrived": (HALF, Step.SEND),
+    "pieces, all but the last byte": (HALF | {"upload_offset_bytes": SIZE - 1}, Step.SEND),
+    "pieces, the file has changed": (HALF | {"file": CHANGED}, Step.REPORT_FILE),
+    "pieces, the file is gone": (HALF | {"file": OUT_OF_REACH}, Step.REPORT_FILE),
+    "pieces, dropped by the server": (HALF | {"upload_offset_bytes": None}, Step.RESTART),
+    "pieces, of another length": (HALF | {"upload_length_bytes": SIZE + 1}, Step.RESTART),
+    "pieces, all taken": (ALL_TAKEN, Step.AWAIT_OBJECT),
+    "pieces, all taken, the file is gone": (ALL_TAKEN | {"file": OUT_OF_REACH}, Step.AWAIT_OBJECT),
+    "pieces, all taken, no object comes": (ALL_TAKEN | {"may_wait": False}, Step.RESTART),
+    "pieces, the object has to appear": (OPENED | {"awaits_object": True}, Step.AWAIT_OBJECT),
+    "pieces, it does not appear": (OPENED | {"awaits_object": True, "may_wait": False}, Step.RESTART),
+    # the row waits, an object is there
+    "stored, nobody said so": (STORED, Step.PROVE),
+    "stored and proved": (STORED | {"object_proved": True}, Step.CONFIRM),
+    "stored and proved, the file has changed": (STORED | {"object_proved": True, "file": CHANGED}, Step.CONFIRM),
+    "stored, the file is gone": (STORED | {"file": OUT_OF_REACH}, Step.PROVE),
+    "stored, pieces are open": (HALF | STORED | {"object_proved": True}, Step.CONFIRM),
+    "stored one byte short": (STORED | {"object_size_bytes": SIZE - 1}, Step.REMOVE_OBJECT),
+    "stored one byte long": (STORED | {"object_size_bytes": SIZE + 1, "object_proved": True}, Step.REMOVE_OBJECT),
+    "stored empty": (STORED | {"object_size_bytes": 0}, Step.REMOVE_OBJECT),
+    "stored by another upload": (STORED | {"object_is_ours": False, "object_proved": True}, Step.REMOVE_OBJECT),
     # confirmed
-    (seen(VALIDATING, SIZE), Step.VALIDATE),
-    (seen(VALIDATING, SIZE, validation_asked=True), Step.DONE),
-    (seen(VALIDATING, None), Step.VALIDATE),
-    (seen(READY, SIZE), Step.DONE),
-    (seen(ERROR, SIZE), Step.DONE),
-    (seen(READY, None), Step.DONE),
-]
+    "confirmed": (STORED | {"row": VALIDATING}, Step.VALIDATE),
+    "confirmed, the validation was asked for": (STORED | {"row": VALIDATING, "validation_asked": True}, Step.DONE),
+    "confirmed, its object cannot be seen": ({"row": VALIDATING}, Step.VALIDATE),
+    "confirmed, its object has another size": ({"row": VALIDATING, "object_size_bytes": 1}, Step.VALIDATE),
+    "ready": (STORED | {"row": READY}, Step.DONE),
+    "ready, the file is gone": (STORED | {"row": READY, "file": OUT_OF_REACH}, Step.DONE),
+    "refused by the validation": (STORED | {"row": ERROR}, Step.DONE),
+    "refused, its object is gone": ({"row": ERROR}, Step.DONE),
+}
 
 
-@pytest.mark.parametrize(("observed", "step"), TABLE)
-def test_the_facts_decide_the_next_step(observed: Observations, step: Step) -> None:
-    assert plan(observed) is step
+@pytest.mark.parametrize("name", TABLE)
+def test_the_facts_decide_the_next_step(name: str) -> None:
+    facts, step = TABLE[name]
+    assert plan(Observations(**{"size_bytes": SIZE, "looked": True, **facts})) is step
 
 
-def test_nothing_is_done_before_looking() -> None:
-    statuses = (None, *DatasetStatus)
-    for row, size, was_seen, asked in product(statuses, (None, 0, SIZE), (False, True), (False, True)):
-        observed = seen(row, size, looked=False, row_was_seen=was_seen, validation_asked=asked)
-        assert plan(observed) is Step.LOOK
+def test_the_table_has_every_step() -> None:
+    assert {step for _facts, step in TABLE.values()} == set(Step)
 
 
-class World:
-    """A server and a line that lose things with seeded chance; the upload's own facts beside them."""
-
-    def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
-        self.row: DatasetStatus | None = None
-        self.object: int | None = None
-        self.facts = seen(None, None, looked=False)
-        self.damage = self.random.random() * 0.6
-        self.sends = 0
-
-    def is_lucky(self) -> bool:
-        return self.random.random() >= self.damage
-
-    def step(self, step: Step) -> None:
-        """Do what the step says; a lost answer means that the effect may be there and nobody knows."""
-        if not self.is_lucky() and step is not Step.LOOK:
-            if self.is_lucky():
-                self.effect(step)
-            self.facts = replace(self.facts, looked=False)
-            return
-        self.effect(step)
-        if step is Step.LOOK:
-            self.facts = replace(
-                self.facts,
-                looked=True,
-                row=self.row,
-                object_size_bytes=self.object,
-                row_was_seen=self.facts.row_was_seen or self.row is not None,
-            )
-        elif step is Step.VALIDATE:
-            self.facts = replace(self.facts, validation_asked=True)
-        else:
-            self.facts = replace(self.facts, looked=False)
-
-    def effect(self, step: Step) -> None:
-        if step is Step.INSERT_ROW:
-            assert self.row is None, "a second row"
-            self.row = UPLOADING
-        elif step is Step.SEND:
-            self.sends += 1
-            assert self.object is None, "an object was overwritten"
-            self.object = SIZE if self.is_lucky() else self.random.choice((None, SIZE - 1, 0))
-        elif step is Step.REMOVE_OBJECT:
-            assert self.row in (None, UPLOADING), "the object of a confirmed dataset was removed"
-            self.object = None
-        elif step is Step.CONFIRM:
-            assert self.object == SIZE, "something incomplete was confirmed"
-            self.row = VALIDATING
-        elif step is Step.VALIDATE:
-            assert self.row in (VALIDATING, READY)
-            self.row = READY
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "is_resumable": (True, False),
+    "file": tuple(FileState),
+    "row": (None, *DatasetStatus),
+    "row_was_seen": (True, False),
+    "object_size_bytes": (None, 0, SIZE - 1, SIZE),
+    "object_is_ours": (True, False),
+    "object_proved": (True, False),
+    "has_upload": (True, False),
+    "upload_asked": (True, False),
+    "upload_offset_bytes": (None, 0, 600, SIZE),
+    "upload_length_bytes": (SIZE, SIZE + 1),
+    "awaits_object": (False, True),
+    "may_wait": (True, False),
+}
+#: What has to be so for a step to be right, whatever else was seen.
+ONLY_IF: dict[Step, dict[str, tuple[Any, ...]]] = {
+    Step.INSERT_ROW: {"row": (None,), "row_was_seen": (False,), "object_size_bytes": (None,), "file": ("unchanged",)},
+    Step.PUT: {"row": (UPLOADING,), "object_size_bytes": (None,), "file": ("unchanged",), "awaits_object": (False,)},
+    Step.OPEN: {"row": (UPLOADING,), "object_size_bytes": (None,), "file": ("unchanged",), "has_upload": (False,)},
+    Step.SEND: {
+        "row": (UPLOADING,),
+        "object_size_bytes": (None,),
+        "file": ("unchanged",),
+        "has_upload": (True,),
+        "upload_asked": (True,),
+        "upload_offset_bytes": (0, 600),
+        "upload_length_bytes": (SIZE,),
+        "awaits_object": (False,),
+    },
+    Step.RESTART: {"row": (UPLOADING,), "object_size_bytes": (None,)},
+    Step.REMOVE_OBJECT: {"row": (None, UPLOADING), "object_size_bytes": (0, SIZE - 1, SIZE)},
+    Step.PROVE: {"row": (UPLOADING,), "object_size_bytes": (SIZE,), "object_is_ours": (True,)},
+    Step.CONFIRM: {
+        "row": (UPLOADING,),
+        "object_size_bytes": (SIZE,),
+        "object_is_ours": (True,),
+        "object_proved": (True,),
+    },
+    Step.VALIDATE: {"row": (VALIDATING,)},
+    Step.GONE: {"row": (None,), "row_was_seen": (True,)},
+    Step.DONE: {"row": (VALIDATING, READY, ERROR)},
+    Step.REPORT_FILE: {"file": ("changed", "out_of_reach"), "object_size_bytes": (None,)},
+}
 
 
-@pytest.mark.parametrize("seed", range(300))
-def test_every_walk_ends_with_the_whole_file_confirmed_once(seed: int) -> None:
-    world = World(seed)
-    if seed % 3 == 0:
-        world.object = world.random.choice((SIZE, 17))
-    for _ in range(2000):
-        step = plan(world.facts)
-        if step is Step.DONE:
-            break
-        world.step(step)
-    else:
-        pytest.fail(f"no end: {world.facts}")
-    assert (world.row, world.object) == (READY, SIZE)
+def test_whatever_was_seen_no_step_is_taken_that_could_harm() -> None:
+    steps: Counter[Step] = Counter()
+    for values in product(*CHOICES.values()):
+        facts = dict(zip(CHOICES, values, strict=True))
+        step = plan(Observations(size_bytes=SIZE, looked=True, **facts))
+        steps[step] += 1
+        for name, allowed in ONLY_IF.get(step, {}).items():
+            assert facts[name] in allowed, (step, name, facts)
+    assert set(steps) == set(Step) - {Step.LOOK, Step.TAKE_BACK}
 
 
-@pytest.mark.parametrize("seed", range(50))
-def test_a_row_removed_on_the_way_ends_the_walk_without_a_new_one(seed: int) -> None:
-    world = World(seed)
-    limit = world.random.randrange(1, 8)
-    for number in range(2000):
-        if number >= limit and world.row is not None:
-            world.row, world.facts = None, replace(world.facts, looked=False)
-            break
-        if plan(world.facts) is Step.DONE:
-            return
-        world.step(plan(world.facts))
-    if not world.facts.row_was_seen:
-        return  # nobody had seen the row: making it is right
-    world.step(plan(world.facts))
-    assert plan(world.facts) is Step.GONE
-    assert world.row is None
-
-
-def highest(_low: float, high: float) -> float:
-    return high
-
-
-def lowest(low: float, _high: float) -> float:
-    return low
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        AuthError(ErrorCode.SESSION_ENDED),
-        RejectedError(ErrorCode.FORBIDDEN),
-        ConflictError(ErrorCode.ALREADY_EXISTS),
-        SourceError(ErrorCode.FILE_CHANGED),
-        StoreError(ErrorCode.DISK_FULL),
-        ProtocolError(ErrorCode.UNEXPECTED_ANSWER),
-        ConfigError(ErrorCode.BAD_SETTING),
-        LorryError(ErrorCode.INTERNAL),
-    ],
-)
-def test_what_stays_wrong_is_not_tried_again(error: LorryError) -> None:
-    assert delay_before_retry(error, 1, highest) is None
-
-
-@pytest.mark.parametrize("kind", [NetworkError, ServerError])
-def test_waits_grow_within_bounds_and_end(kind: type[LorryError]) -> None:
-    error = kind(ErrorCode.SERVER_BUSY)
-    longest = [delay_before_retry(error, attempt, highest) for attempt in range(1, MAX_ATTEMPTS + 2)]
-    shortest = [delay_before_retry(error, attempt, lowest) for attempt in range(1, MAX_ATTEMPTS + 2)]
-    assert longest == [1.0, 2.0, 4.0, None, None]
-    assert shortest == [0.5, 1.0, 2.0, None, None]
-
-
-def test_the_servers_own_advice_counts_but_not_for_ever() -> None:
-    error = ServerError(ErrorCode.SERVER_BUSY, retry_after_s=77.0)
-    assert delay_before_retry(error, 1, lowest) == 77.0
-    assert delay_before_retry(error, MAX_ATTEMPTS, lowest) is None
+def test_before_a_look_nothing_is_decided_but_what_was_given_up() -> None:
+    names = [name for name in CHOICES if name not in ("may_wait", "upload_length_bytes", "object_is_ours")]
+    for values in product(*(CHOICES[name] for name in names)):
+        facts = dict(zip(names, values, strict=True))
+        assert plan(Observations(size_bytes=SIZE, looked=False, **facts)) is Step.LOOK
+        assert plan(Observations(size_bytes=SIZE, must_clear=True, **facts)) is Step.TAKE_BACK

@@ -35,7 +35,8 @@ from lorry.core.retry import MAX_RESTARTS, recent_restarts
 from lorry.core.sending import Journal, Remote, Sender
 from lorry.core.transfers import Phase, RestartReason, UploadJob
 
-#: Steps one run may take before it is a bug or a server that contradicts itself.
+#: Steps one run may take without a byte arriving before it is a bug or a server that contradicts itself; waits for an
+#: object have a limit of their own.
 _MAX_STEPS = 60
 #: Refusals of an offset in a row, without a byte arriving, before the unfinished upload is given up.
 _MAX_CONFLICTS = 5
@@ -78,7 +79,11 @@ class Upload:
         self._is_first_send = True
         self._is_doubted = False
         self._conflicts = 0
+        self._reached_bytes = 0
         self._unproved = 0
+        self._idle_steps = 0
+        #: The last bytes were sent and nobody answered; raised if they have to be sent again.
+        self._unanswered: LorryError | None = None
 
     @property
     def job(self) -> UploadJob:
@@ -94,7 +99,7 @@ class Upload:
             LorryError: a step failed; running again goes on from the facts.
         """
         self._observer.forget()
-        self._is_doubted = False
+        self._is_doubted, self._idle_steps, self._unanswered = False, 0, None
         self._report.phase(Phase.CHECKING)
         perform = {
             Step.TAKE_BACK: self._take_back,
@@ -113,7 +118,8 @@ class Upload:
             Step.REPORT_FILE: self._report_file,
         }
         with closing(self._sender):
-            for _ in range(_MAX_STEPS):
+            while self._idle_steps < _MAX_STEPS:
+                self._idle_steps += 1
                 self._token.check()
                 step = plan(self._observer.seen())
                 if step is Step.GONE:
@@ -175,6 +181,7 @@ class Upload:
 
     def _send(self) -> None:
         offset_bytes = self._observer.seen().upload_offset_bytes or 0
+        self._note_reached(offset_bytes)
         with self._observer.open_source() as source, during("send the file"):
             self._meter.start(offset_bytes)
             if not self._sender.is_primed(offset_bytes):
@@ -190,11 +197,16 @@ class Upload:
             try:
                 self._transmit(lambda: self._sender.send(source, offset_bytes))
             finally:
-                if self._meter.stored_bytes > offset_bytes:
-                    self._conflicts = 0
+                self._note_reached(self._meter.stored_bytes)
+
+    def _note_reached(self, stored_bytes: int) -> None:
+        if stored_bytes > self._reached_bytes:
+            self._reached_bytes, self._conflicts, self._idle_steps = stored_bytes, 0, 0
 
     def _transmit(self, send: Callable[[], bool]) -> None:
         """Run a sending step; whatever comes of it, the server is asked afterwards what it has."""
+        if self._unanswered is not None:
+            raise self._unanswered  # nothing came of it: a failure like any other, after which one waits
         is_resumable, patience = self._observer.seen().is_resumable, self._observer.patience
         self._observer.doubt()
         try:
@@ -212,6 +224,7 @@ class Upload:
             if not (error.context.get("all_sent") or (not is_resumable and self._meter.is_all_sent)):
                 raise
             # The object may be there or everything gone; asked at once, the server shows what it is about to delete.
+            self._unanswered = error
             self._report.phase(Phase.FINISHING)
             self._token.wait(patience.after_lost_answer_s if is_resumable else patience.poll_s)
         else:
@@ -246,6 +259,7 @@ class Upload:
 
     def _await_object(self) -> None:
         self._report.phase(Phase.VERIFYING)
+        self._idle_steps = 0
         self._observer.begin_waiting()
         self._token.wait(self._observer.patience.poll_s)
         self._observer.doubt()
@@ -264,7 +278,7 @@ class Upload:
             self._sender.drop()
         self._sender.note(restarts=(*recent, now))
         self._sender.forget()
-        self._conflicts, self._is_first_send = 0, False
+        self._conflicts, self._reached_bytes, self._is_first_send, self._unanswered = 0, 0, False, None
         self._meter.start()
         self._report.restarted(reason)
         self._observer.end_waiting()

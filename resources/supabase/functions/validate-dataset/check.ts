@@ -8,7 +8,7 @@ import { FOREIGN_NAMES } from "./formats.ts";
 import { Intake, type IntakeState } from "./intake.ts";
 import { LineCheck, type LinesState } from "./lines.ts";
 import { Merge, type MergeState, type Parts } from "./merge.ts";
-import { Milestones } from "./milestones.ts";
+import { Milestones, type MilestonesState } from "./milestones.ts";
 import { newTables, type RecordTable, TABLE_NAMES, type TableName } from "./records.ts";
 import { type Finding, FindingLog, type LogState } from "./report.ts";
 import type { Level } from "./rulebook.ts";
@@ -42,7 +42,7 @@ export interface CheckState {
   intake: IntakeState | null;
   lines: LinesState | null;
   document: DocumentState | null;
-  milestones: number[][];
+  milestones: MilestonesState;
   merge: MergeState;
 }
 

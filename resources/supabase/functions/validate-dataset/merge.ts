@@ -1,7 +1,7 @@
 // Compares the records of a whole file, bucket by bucket: repeated ids, scattered conversations, copied answers.
 // Keeps the first places of every code and counts the rest; turning places into findings is left to `endings.ts`.
 import { OF_CONVERSATION } from "./intake.ts";
-import { mapKey, TABLES, type TableName } from "./records.ts";
+import { TABLES, type TableName } from "./records.ts";
 import type { Statistics } from "./statistics.ts";
 
 /** Something to report: the record's ordinal and place in the row, and what the message needs. */
@@ -52,56 +52,41 @@ export class Merge {
   }
 
   private takeIds(code: string, parts: Uint32Array[]): void {
-    const firsts = new Map<number, number>();
-    for (const [data, at] of records(parts, TABLES.conversations)) {
-      const key = mapKey(data[at], data[at + 1]);
-      const ordinal = data[at + 2];
-      const first = firsts.get(key);
-      if (first === undefined) firsts.set(key, ordinal);
-      else if (first !== ordinal) this.report({ code, ordinal, part: 0, facts: [first] });
-    }
+    const table = new Found(parts, TABLES.conversations, 2);
+    table.each((data, at, first) => {
+      const ordinal = data[at + 2], before = data[first + 2];
+      if (first !== at && before !== ordinal) this.report({ code, ordinal, part: 0, facts: [before] });
+    });
   }
 
   private takeRuns(parts: Uint32Array[]): void {
-    const conversations = new Map<number, { turns: number; words: number; lastTurn: number }>();
-    for (const [data, at] of records(parts, TABLES.runs)) {
-      const key = mapKey(data[at], data[at + 1]);
-      const [ordinal, turns, words] = data.subarray(at + 2, at + 5);
-      const firstTurn = data[at + 5] | 0, lastTurn = data[at + 6] | 0;
-      const before = conversations.get(key);
-      if (before === undefined) {
-        conversations.set(key, { turns, words, lastTurn });
-        continue;
+    const table = new Found(parts, TABLES.runs, 2);
+    // The first run of a conversation gathers what the later ones have.
+    table.each((data, at, first) => {
+      if (first === at) return;
+      const firstTurn = data[at + 5] | 0, before = data[first + 6] | 0;
+      if (firstTurn <= before) {
+        this.report({ code: "P07", ordinal: data[at + 2], part: 0, facts: [firstTurn, before] });
       }
-      if (firstTurn <= before.lastTurn) {
-        this.report({ code: "P07", ordinal, part: 0, facts: [firstTurn, before.lastTurn] });
-      }
-      before.turns += turns;
-      before.words += words;
-      before.lastTurn = lastTurn;
-    }
-    for (const { turns, words } of conversations.values()) this.statistics.addConversation(turns, words);
+      data[first + 3] += data[at + 3];
+      data[first + 4] += data[at + 4];
+      data[first + 6] = data[at + 6];
+    });
+    table.each((data, at, first) => {
+      if (first === at) this.statistics.addConversation(data[at + 3], data[at + 4]);
+    });
   }
 
   private takeAnswers(parts: Uint32Array[]): void {
-    const histories = new Map<number, { at: number[]; answers: Set<number> | number }>();
-    for (const [data, at] of records(parts, TABLES.answers)) {
-      const key = mapKey(data[at], data[at + 1]);
-      const answer = mapKey(data[at + 2], data[at + 3]);
-      const ordinal = data[at + 4], packed = data[at + 5];
-      const known = histories.get(key);
-      if (known === undefined) {
-        histories.set(key, { at: [ordinal, packed], answers: answer });
-        continue;
-      }
-      const isCopy = typeof known.answers === "number" ? known.answers === answer : known.answers.has(answer);
-      if (!isCopy) {
-        if (typeof known.answers === "number") known.answers = new Set([known.answers]);
-        known.answers.add(answer);
-      }
+    const histories = new Found(parts, TABLES.answers, 2);
+    const answers = new Found([histories.data], TABLES.answers, 4);
+    histories.each((data, at, first) => {
+      if (first === at) return;
+      const packed = data[at + 5];
+      const isCopy = answers.firstOf(at) !== at;
       const code = !isCopy ? "C20" : (packed & 3) === OF_CONVERSATION ? "C19" : "P05";
-      this.report({ code, ordinal, part: packed, facts: known.at });
-    }
+      this.report({ code, ordinal: data[at + 4], part: packed, facts: [data[first + 4], data[first + 5]] });
+    });
   }
 
   private report(pending: Pending): void {
@@ -123,8 +108,52 @@ export class Merge {
   }
 }
 
-function* records(parts: Uint32Array[], width: number): Generator<[Uint32Array, number]> {
-  for (const data of parts) {
-    for (let at = 0; at < data.length; at += width) yield [data, at];
+/** Records in one stretch of numbers, and for each the first one with the same hash (the first `keyWidth` numbers). */
+class Found {
+  readonly data: Uint32Array;
+  private readonly firsts: Uint32Array;
+
+  constructor(parts: Uint32Array[], private readonly width: number, keyWidth: number) {
+    this.data = joined(parts);
+    const { data } = this;
+    const count = data.length / width;
+    this.firsts = new Uint32Array(count);
+    // An open table of record numbers + 1, at most half full: a few bytes a record, where a Map takes a hundred.
+    const mask = 2 ** Math.ceil(Math.log2(2 * count + 2)) - 1;
+    const slots = new Uint32Array(mask + 1);
+    for (let record = 0; record < count; record++) {
+      const at = record * width;
+      let slot = (data[at + keyWidth - 2] ^ data[at + 1]) & mask;
+      while (slots[slot] && !isSame(data, (slots[slot] - 1) * width, at, keyWidth)) slot = (slot + 1) & mask;
+      slots[slot] ||= record + 1;
+      this.firsts[record] = slots[slot] - 1;
+    }
   }
+
+  /** Calls `see` with where each record and its first one begin, in the order of the file. */
+  each(see: (data: Uint32Array, at: number, first: number) => void): void {
+    for (let record = 0; record < this.firsts.length; record++) {
+      see(this.data, record * this.width, this.firsts[record] * this.width);
+    }
+  }
+
+  firstOf(at: number): number {
+    return this.firsts[at / this.width] * this.width;
+  }
+}
+
+function isSame(data: Uint32Array, left: number, right: number, width: number): boolean {
+  for (let index = 0; index < width; index++) if (data[left + index] !== data[right + index]) return false;
+  return true;
+}
+
+function joined(parts: Uint32Array[]): Uint32Array {
+  if (parts.length === 1) return parts[0];
+  const data = new Uint32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    data.set(part, at);
+    at += part.length;
+  }
+  return data;
 }

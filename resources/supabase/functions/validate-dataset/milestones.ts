@@ -10,6 +10,11 @@ export interface Milestone {
   column: number;
 }
 
+export interface MilestonesState {
+  stones: number[][];
+  next: number;
+}
+
 export class Milestones {
   private readonly stones: Milestone[] = [];
   private next = 0;
@@ -37,14 +42,13 @@ export class Milestones {
     return this.stones[low];
   }
 
-  state(): number[][] {
-    return this.stones.map(({ ordinal, offset, line, column }) => [ordinal, offset, line, column]);
+  state(): MilestonesState {
+    const stones = this.stones.map(({ ordinal, offset, line, column }) => [ordinal, offset, line, column]);
+    return { stones, next: this.next };
   }
 
-  restore(state: number[][]): void {
-    for (const [ordinal, offset, line, column] of state) {
-      this.demand();
-      this.pass(ordinal, offset, line, column);
-    }
+  restore(state: MilestonesState): void {
+    for (const [ordinal, offset, line, column] of state.stones) this.stones.push({ ordinal, offset, line, column });
+    this.next = state.next;
   }
 }

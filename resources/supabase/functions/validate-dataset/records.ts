@@ -2,7 +2,7 @@
 // Records are kept by 64-bit hashes and split by hash into buckets, so that each bucket can be compared on its own.
 
 /** Records fall into this many buckets by their hash. */
-export const BUCKETS = 16;
+export const BUCKETS = 64;
 
 /** A 64-bit hash of text in two halves. `seed` is chosen anew for each run, so nobody can prepare collisions. */
 export class TextHash {
@@ -103,9 +103,4 @@ export const TABLE_NAMES = Object.keys(TABLES) as TableName[];
 export function newTables(): Record<TableName, RecordTable> {
   const tables = TABLE_NAMES.map((name) => [name, new RecordTable(TABLES[name])]);
   return Object.fromEntries(tables) as Record<TableName, RecordTable>;
-}
-
-/** A number made of 53 bits of a hash, for maps: enough for the few million rows a file can have. */
-export function mapKey(low: number, high: number): number {
-  return (high & 0x1fffff) * 2 ** 32 + low;
 }

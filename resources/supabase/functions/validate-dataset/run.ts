@@ -6,7 +6,7 @@ import type { Parts } from "./merge.ts";
 import { BUCKETS, type RecordTable, TABLE_NAMES, type TableName } from "./records.ts";
 import { failure, resultOf } from "./result.ts";
 import type { Settings } from "./settings.ts";
-import { ChecksumMismatch, SliceReader } from "./slices.ts";
+import { ChecksumMismatch, SliceWindow } from "./slices.ts";
 import { ObjectReader } from "./storage.ts";
 
 /** "more": the next stretch can be claimed; "ended": there is a verdict; "taken": another run has it, or had it. */
@@ -15,9 +15,9 @@ export type Outcome = "more" | "ended" | "taken";
 const KEPT_FINDINGS = 100;
 const MAX_ATTEMPTS = 5;
 /** So many records are saved by one invocation: they pass through several copies on their way. */
-const RECORDS_SAVED = 100_000;
+const RECORDS_SAVED = 60_000;
 /** So many records are compared in one invocation. */
-const RECORDS_AT_ONCE = 400_000;
+const RECORDS_AT_ONCE = 60_000;
 
 const MISSING = "The file is not in storage any more. Upload it again as a new dataset.";
 const REPLACED = "The stored file is not the one that was confirmed. Upload it again as a new dataset.";
@@ -88,20 +88,27 @@ class Run {
   /** Check the next stretch of the file. */
   async read(): Promise<Outcome> {
     const { claim, check, checkpoint, settings, database } = this;
-    const slices = new SliceReader(this.object, claim.file_size, claim.checksums);
-    const stretch = await slices.next(checkpoint.reading);
+    const window = await SliceWindow.open(this.object, claim.checksums, checkpoint.reading);
     const deadline = performance.now() + settings.budgetMs;
-    // The first bytes decide what the file is, and are judged together.
-    const unitBytes = checkpoint.reading.nextByte === 0 ? Math.max(settings.unitBytes, HEAD_BYTES) : settings.unitBytes;
+    const first = checkpoint.reading.nextByte;
+    let nextByte = first;
     let isTimeUp = false;
-    const done = check.take(stretch.data, stretch.at, stretch.base, stretch.isEnd, (bytes) => {
-      isTimeUp = bytes >= unitBytes || check.recordCount >= RECORDS_SAVED || performance.now() > deadline;
-      return isTimeUp;
-    });
+    while (!check.isOver && !isTimeUp && await window.more()) {
+      // The first bytes decide what the file is, and are judged together.
+      if (nextByte === 0 && window.data.length < HEAD_BYTES && !window.isEnd) continue;
+      const start = nextByte - window.base;
+      const done = check.take(window.data, start, window.base, window.isEnd, (bytes) => {
+        isTimeUp = nextByte - first + bytes >= settings.unitBytes || check.recordCount >= RECORDS_SAVED ||
+          performance.now() > deadline;
+        return isTimeUp;
+      });
+      nextByte += done - start;
+      window.drop(Math.max(0, done - check.beforeBytes));
+    }
+    const reading = await window.close(nextByte, check.beforeBytes, !isTimeUp);
     const tables = check.takeTables();
     const records = checkpoint.records + countOf(tables);
     if (check.isOver && (checkpoint.records === 0 || records <= RECORDS_AT_ONCE)) return await this.compare(tables);
-    const reading = await slices.after(stretch, done, check.beforeBytes, !isTimeUp);
     const nextBucket = check.isOver ? 0 : null;
     await database.save(claim, checkpointOf(check, reading, records, nextBucket, checkpoint.seed), tables);
     return "more";

@@ -19,7 +19,18 @@ SRC = Path(__file__).resolve().parents[2] / "src"
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "misc", "base"}
 
 WORDS = {
-    f"lorry.core.{name}" for name in ("model", "transfers", "events", "errors", "cancel", "progress", "config", "paths")
+    f"lorry.core.{name}"
+    for name in (
+        "cancel",
+        "checked_file",
+        "config",
+        "errors",
+        "events",
+        "model",
+        "paths",
+        "progress",
+        "transfers",
+    )
 }
 DECISIONS = {f"lorry.core.{name}" for name in ("checksum", "chunks", "plan", "retry", "source")}
 REMOTE, STORE, CHECKS = "lorry.core.remote", "lorry.core.store", "lorry.core.checks"
@@ -31,6 +42,7 @@ WORK = {
         "doctor",
         "effects",
         "engine",
+        "file_checks",
         "live",
         "observer",
         "queue_control",
@@ -41,7 +53,10 @@ WORK = {
         "upload_queue",
     )
 }
-FOR_FRONTS = {f"lorry.core.{name}" for name in ("client", "model", "transfers", "events", "errors", "config", "paths")}
+FOR_FRONTS = {
+    f"lorry.core.{name}"
+    for name in ("client", "model", "transfers", "checked_file", "events", "errors", "config", "paths")
+}
 
 # Packages from outside that a part may use besides the standard library.
 SERVER_PACKAGES = {"starlette", "uvicorn", "httptools", "uvloop", "psycopg", "psycopg_pool", "jwt"} | {
@@ -65,7 +80,10 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "lorry.__main__": ({"lorry.app"}, set()),
     "lorry.cli": ({*FOR_FRONTS, CHECKS, "lorry.text", "lorry.local_server"}, {"pydantic"}),
     "lorry.gui": ({*FOR_FRONTS, CHECKS, "lorry.text"}, {"PySide6", "shiboken6", "pydantic"}),
-    "lorry.text": ({f"lorry.core.{name}" for name in ("model", "transfers", "events", "errors")}, {"pydantic"}),
+    "lorry.text": (
+        {f"lorry.core.{name}" for name in ("model", "transfers", "checked_file", "events", "errors")},
+        {"pydantic"},
+    ),
     "lorry.local_server": (
         {CHECKS, *(f"lorry.core.{name}" for name in ("model", "events", "errors", "config", "paths"))},
         SERVER_PACKAGES,

@@ -18,6 +18,7 @@ from lorry.core.effects import create_dataset
 from lorry.core.engine import Engine, Temper
 from lorry.core.errors import AuthError, ErrorCode, LorryError, during
 from lorry.core.events import AccountChanged, DatasetChanged, DatasetsStale, Event
+from lorry.core.file_checks import FileChecks
 from lorry.core.model import (
     MAX_FILE_BYTES,
     Account,
@@ -55,9 +56,11 @@ class Client(UploadCommands):
         self._list = DatasetList(remote.datasets)
         self._watch = ValidationWatch(remote.datasets, remote.functions, self._emit, self._list.forget)
         engine = Engine(remote, journal, self._emit, self._confirmed, temper)
-        super().__init__(engine, journal, session, config.url)
+        checks = FileChecks(self._emit)
+        super().__init__(engine, checks, journal, session, config.url)
         self._closing = ExitStack()
         self._closing.callback(self._watch.close)
+        self._closing.callback(checks.close)
         self._closing.callback(engine.close)
         session.on_change(self._account_changed)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from lorry.core.checked_file import CheckedFile
 from lorry.core.errors import LorryError
-from lorry.core.model import Account, Dataset
+from lorry.core.model import Account, Dataset, Finding
 from lorry.core.transfers import Transfer
 
 
@@ -54,4 +55,29 @@ class AccountChanged:
     reason: LorryError | None = None
 
 
-Event = TransferChanged | TransferRemoved | DatasetChanged | DatasetGone | DatasetsStale | AccountChanged
+@dataclass(frozen=True, slots=True)
+class FileFindings:
+    """A check under way has found something; `check_id` is what starting it returned."""
+
+    check_id: UUID
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileChecked:
+    """A check has ended: the checked file, or why it could not be checked."""
+
+    check_id: UUID
+    outcome: CheckedFile | LorryError
+
+
+Event = (
+    TransferChanged
+    | TransferRemoved
+    | DatasetChanged
+    | DatasetGone
+    | DatasetsStale
+    | AccountChanged
+    | FileFindings
+    | FileChecked
+)

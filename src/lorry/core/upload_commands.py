@@ -8,8 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from lorry.core.checked_file import CheckedFile, CheckProgress
 from lorry.core.engine import Engine
 from lorry.core.errors import AuthError, ErrorCode
+from lorry.core.file_checks import FileChecks
 from lorry.core.model import MAX_FILE_BYTES, DatasetDraft
 from lorry.core.remote.objects import storage_path
 from lorry.core.remote.session import SessionKeeper
@@ -21,8 +23,11 @@ from lorry.core.transfers import Transfer, UploadJob
 class UploadCommands:
     """Thread-safe. `project` is the server's origin; who is signed in decides whose uploads these are."""
 
-    def __init__(self, engine: Engine, journal: Journal, session: SessionKeeper, project: str) -> None:
+    def __init__(
+        self, engine: Engine, checks: FileChecks, journal: Journal, session: SessionKeeper, project: str
+    ) -> None:
         self._engine = engine
+        self._checks = checks
         self._journal = journal
         self._session = session
         self._project = project
@@ -53,10 +58,25 @@ class UploadCommands:
                 file_size=source.stamp.size_bytes,
             )
 
-    def upload(self, path: Path, draft: DatasetDraft, checksums: dict[str, object] | None = None) -> UUID:
+    def check_file(self, path: Path, declared_format: str | None = None) -> UUID:
+        """Begin a check of a file and return its id: FileFindings and one FileChecked tell of it.
+
+        `declared_format` is the format chosen for the upload; a file that names another one is warned of.
+        """
+        return self._checks.start(path.absolute(), declared_format, self.max_file_bytes)
+
+    def check_progress(self, check_id: UUID) -> CheckProgress | None:
+        """How far a check is; None when it has ended."""
+        return self._checks.progress(check_id)
+
+    def cancel_check(self, check_id: UUID) -> None:
+        """Stop a check; nothing more is heard of it."""
+        self._checks.cancel(check_id)
+
+    def upload(self, path: Path, draft: DatasetDraft, checked: CheckedFile | None = None) -> UUID:
         """Queue the upload of a file and return the id its dataset will have.
 
-        With `checksums`, made of the file by a check, what is sent is compared with what was checked.
+        If the file was checked, what is sent is compared with what was checked.
 
         Raises:
             AuthError: nobody is signed in.
@@ -74,7 +94,7 @@ class UploadCommands:
             draft=draft.model_copy(update={"file_size": stamp.size_bytes}),
             stamp=stamp,
             storage_path=storage_path(user_id, dataset_id, draft.file_name),
-            checksums=checksums,
+            checksums=checked.report.checksums if checked and checked.stamp == stamp else None,
         )
         self._engine.submit(job, is_new=True)
         return dataset_id

@@ -113,6 +113,8 @@ def differences(made: Mutant, report: dict[str, Any], folder: Path) -> list[str]
     path.write_bytes(made.content)
     try:
         own = check_file(path, declared_format=made.declared_format, max_findings_per_code=1000).to_dict()
+    except Exception as error:
+        return [f"crash here: {error!r}"]
     finally:
         path.unlink()
     found = [f"{name}: {own[name]} here, {report[name]} there" for name in COMPARED if own[name] != report[name]]

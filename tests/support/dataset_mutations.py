@@ -12,7 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-_WORDS = "the budget feels heavy today and I do not know où to begin – naïve 数 plan 🙂 €50 ok".split()
+_WORDS = (
+    "the", "budget", "feels", "heavy", "today", "and", "I", "do", "not", "know", "où", "to", "begin", "–", "naïve",
+    "数", "plan", "🙂", "€50", "ok",
+)  # fmt: skip
 #: Texts with something in them that a rule looks for, or nearly.
 _ODD_TEXTS = (
     "",
@@ -82,10 +85,10 @@ _KEYS = (
     "system_prompt", "persona", "quality_score", "x", "é", "a.b", "",
 )  # fmt: skip
 _RAW_PIECES = (
-    b"NaN", b"-Infinity", b"1e999", b"123456789012345678901234567890", b"\\ud800", b"\\u12", b"\\x", b'"', b"'", b",",
-    b",,", b"}", b"{", b"[", b"]", b":", b" :", b"\t", b"\r", b"\r\n", b"\n", b"\n\n", b"\x00", b"\x01", b"\xff", b"\xc3",
-    b"\xed\xa0\x80", b"\xf0\x9f\x98", b"\xef\xbb\xbf", b"None", b"True", b"undefined", b"tru", b"-", b"01", b"1.",
-    b"\\", b'\\"', b"\xe2\x80\xa8", b"{}", b"[]", b"null", b'"a":1,', b'"id":"1",', b'{"_meta":{}}', b"[" * 70,
+    b"NaN", b"-Infinity", b"1e999", b"123456789012345678901234567890", b"\\ud800", b"\\u12", b"\\x", b'"', b"'",
+    b",", b",,", b"}", b"{", b"[", b"]", b":", b" :", b"\t", b"\r", b"\r\n", b"\n", b"\n\n", b"\x00", b"\x01", b"\xff",
+    b"\xc3", b"\xed\xa0\x80", b"\xf0\x9f\x98", b"\xef\xbb\xbf", b"None", b"True", b"undefined", b"tru", b"-", b"01",
+    b"1.", b"\\", b'\\"', b"\xe2\x80\xa8", b"{}", b"[]", b"null", b'"a":1,', b'"id":"1",', b'{"_meta":{}}', b"[" * 70,
 )  # fmt: skip
 
 
@@ -151,7 +154,8 @@ class _Maker:
     def _conversation(self, index: int) -> dict[str, Any]:
         rng = self._random
         turns = [
-            {"role": ("user", "assistant")[turn % 2], "content": self._text()} for turn in range(rng.choice((2, 2, 4, 3)))
+            {"role": ("user", "assistant")[turn % 2], "content": self._text()}
+            for turn in range(rng.choice((2, 2, 4, 3)))
         ]
         if rng.random() < 0.2:
             turns.insert(0, {"role": "system", "content": self._text()})
@@ -206,7 +210,11 @@ class _Maker:
         if layout == "v4":
             document: Any = {"training_file_metadata": {"version": "1.0", **totals}, "conversations": rows}
         elif layout == "v3":
-            document = {"dataset_metadata": {"total_turns": len(rows)}, "consultant_profile": {}, "training_pairs": rows}
+            document = {
+                "dataset_metadata": {"total_turns": len(rows)},
+                "consultant_profile": {},
+                "training_pairs": rows,
+            }
         else:
             document = rows
         indent = rng.choice((None, None, 1, 2))

@@ -100,7 +100,9 @@ class Quick:
             for index in [*sorted(odd), len(rows)]:
                 stop = done + index
                 if stop > start and self._layout is not None:
-                    self._layout.count(rows[start - done : index], places[start:stop])
+                    # What was judged as a whole is best counted as the same list (see the layouts).
+                    sound = rows if not odd else rows[start - done : index]
+                    self._layout.count(sound, places[start:stop])
                 if stop < len(lines):
                     take_slowly(lines[stop], stop)
                 start = stop + 1

@@ -282,7 +282,12 @@ class DocumentCheck:
             window = self._windows_again[index] = Window(self._file, start, MAX_ROW_BYTES, line, column)
         window.move_to(offset)
         line, column = window.line_and_column()
-        return Row(window.value().decode("utf-8", "replace"), line, column, self._prefix_of(where))
+        try:
+            raw = window.value()
+        except (ValueTooLongError, ValueCutOffError):
+            # The element was cut at a guess, where the next one seemed to begin.
+            raw = window.held()
+        return Row(raw.decode("utf-8", "replace"), line, column, self._prefix_of(where))
 
     def _prefix_of(self, where: int) -> Path:
         index = where >> PART_BITS + _OFFSET_BITS

@@ -106,6 +106,14 @@ def parse(text: str) -> Parsed:
     return result
 
 
+def parse_first(text: str) -> Any:
+    """Read the JSON value a text begins with, whatever stands behind it; None if there is none."""
+    try:
+        return _SKIPPER.raw_decode(text, _skip_space(text, 0))[0]
+    except (ValueError, RecursionError):
+        return None
+
+
 def locate(text: str, path: Path) -> int:
     """Return the offset of the value at `path`, or of the innermost value on the way that exists."""
     offset = _skip_space(text, 0)

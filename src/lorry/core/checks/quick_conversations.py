@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate, chain, pairwise
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from lorry.core.checks import texts
 from lorry.core.checks.formats import ROLES
@@ -30,6 +30,11 @@ def _pairs_in(roles: tuple[str, ...]) -> int:
     return roles.count("assistant")
 
 
+@lru_cache(maxsize=4096)
+def _alternating(size: int) -> tuple[str, ...]:
+    return ("user", "assistant") * (size // 2)
+
+
 def blank_texts(values: list[str]) -> list[int]:
     """Return the indices of texts that are blank."""
     if "" not in values and not any(map(str.isspace, values)):
@@ -42,8 +47,18 @@ def words_over(tokens: int) -> int:
     return (10 * tokens + 4) // 13
 
 
+class _Columns(NamedTuple):
+    """Rows, the roles and contents of all their turns, and of each row its turns and where they end."""
+
+    rows: Sequence[Any]
+    roles: list[str]
+    contents: list[str]
+    sizes: list[int]
+    ends: list[int]
+
+
 class QuickConversations:
-    """Judges and counts conversations. What is judged is kept for counting: rows come once for each."""
+    """Judges and counts conversations. The columns of what was judged last are kept: mostly it is counted next."""
 
     def __init__(self, intake: Intake, identity: Getter, turns: Getter, turn_shape: Shape, labels: QuickLabels) -> None:
         self._intake = intake
@@ -54,7 +69,7 @@ class QuickConversations:
         self._role: Any = role or attrgetter("role")
         self._content: Any = content or attrgetter("content")
         self._max_words = words_over(MAX_TOKENS)
-        self._words: dict[int, list[int]] = {}
+        self._columns = _Columns([], [], [], [], [])
 
     @classmethod
     def of(cls, intake: Intake, shape: Shape) -> QuickConversations | None:
@@ -72,14 +87,16 @@ class QuickConversations:
         labels = QuickLabels(name_getters(shape, *_SOURCES), score_getters(shape, *_SOURCES[:2]))
         return cls(intake, identity, turns, turn_shape, labels)
 
-    def suspects(self, rows: Sequence[Any], raw_rows: Sequence[bytes], *, may_hold_controls: bool) -> set[int]:
-        """Return the indices of rows that a rule may find something in."""
+    def _columns_of(self, rows: Sequence[Any]) -> _Columns:
         turn_lists = list(map(self._turns, rows))
         turns = list(chain.from_iterable(turn_lists))
-        contents = list(map(self._content, turns))
-        roles = list(map(self._role, turns))
         sizes = list(map(len, turn_lists))
         ends = list(accumulate(sizes, initial=0))
+        return _Columns(rows, list(map(self._role, turns)), list(map(self._content, turns)), sizes, ends)
+
+    def suspects(self, rows: Sequence[Any], raw_rows: Sequence[bytes], *, may_hold_controls: bool) -> set[int]:
+        """Return the indices of rows that a rule may find something in."""
+        _rows, roles, contents, sizes, ends = self._columns = self._columns_of(rows)
         odd = set(blank_texts(list(map(self._identity, rows))))
         odd_turns = blank_texts(contents)
         odd_turns += texts.suspects(contents, may_hold_controls=may_hold_controls)
@@ -106,33 +123,33 @@ class QuickConversations:
 
     def count(self, rows: Sequence[Any], places: Sequence[int]) -> None:
         """Count conversations that nothing is wrong with."""
-        turn_lists = list(map(self._turns, rows))
-        turns = list(chain.from_iterable(turn_lists))
-        contents = list(map(self._content, turns))
-        roles = list(map(self._role, turns))
-        sizes = list(map(len, turn_lists))
-        ends = list(accumulate(sizes, initial=0))
+        columns = self._columns if self._columns.rows is rows else self._columns_of(rows)
+        self._columns = _Columns([], [], [], [], [])
+        _rows, roles, contents, sizes, ends = columns
         statistics = self._intake.statistics
-        histories: list[int] = []
-        words: list[int] = []
-        pairs = 0
-        for start, end in pairwise(ends):
-            said = tuple(contents[start : end - 1])
-            by = tuple(roles[start:end])
-            histories.append(hash((by, said)))
-            # Words are spaces + 1 of each text, and the texts are joined without a space.
-            words.append("".join(contents[start:end]).count(" ") + end - start)
-            pairs += _pairs_in(by)
+        alternate = len(roles) <= len(_ALTERNATING) and roles == _ALTERNATING[: len(roles)]
+        if alternate and not any(size & 1 for size in sizes):
+            speakers = list(map(_alternating, sizes))
+            pairs = len(roles) // 2
+        else:
+            speakers = [tuple(roles[start:end]) for start, end in pairwise(ends)]
+            pairs = sum(map(_pairs_in, speakers))
+        histories = [
+            hash((by, tuple(contents[start : end - 1])))
+            for by, (start, end) in zip(speakers, pairwise(ends), strict=True)
+        ]
+        # Words are spaces + 1 of each text, and the texts are joined without a space.
+        words = ["".join(contents[start:end]).count(" ") + end - start for start, end in pairwise(ends)]
         answers = [hash(contents[end - 1]) for end in ends[1:]]
         lengths = list(map(len, contents))
         statistics.conversations += len(rows)
-        statistics.turns += len(turns)
+        statistics.turns += len(contents)
         statistics.words += sum(words)
         statistics.characters += sum(lengths)
         statistics.training_pairs += pairs
         statistics.turns_per_conversation.update(sizes)
         statistics.words_per_conversation.update(words)
-        if roles[:2] == _ALTERNATING[:2] and roles == _ALTERNATING[: len(roles)]:
+        if alternate:
             statistics.characters_per_text["user"].update(lengths[::2])
             statistics.characters_per_text["assistant"].update(lengths[1::2])
         else:

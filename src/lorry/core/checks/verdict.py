@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lorry.core.checks import formats, jsontext
 from lorry.core.checks.identities import Bucket, Repeated, repeated, smallest
@@ -127,10 +127,10 @@ class Verdict:
         elif code == "C19":
             self._log.add(code, place, ("turns",), f"The same conversation as on line {line}")
         else:
-            value = jsontext.parse(row.text).value
             path: Path = ("target_response",)
-            if "turns" in value:
-                path = ("turns", len(value["turns"]) - 1)
+            turns = _value(row).get("turns")
+            if isinstance(turns, list):
+                path = ("turns", len(turns) - 1)
             self._log.add(code, place, path, f"Another answer to the same history stands on line {line}")
 
     def _part(self, row: Row, where: int) -> Place:
@@ -173,5 +173,11 @@ class Verdict:
 
 
 def _is_group(row: Row) -> bool:
-    value = jsontext.parse(row.text).value
-    return isinstance(value, dict) and formats.row_kind(value) == "pair_group"
+    value = _value(row)
+    return bool(value) and formats.row_kind(value) == "pair_group"
+
+
+def _value(row: Row) -> dict[str, Any]:
+    """Read a row that was an object; in a broken document more may stand behind it than when it was taken."""
+    value = jsontext.parse_first(row.text)
+    return value if isinstance(value, dict) else {}

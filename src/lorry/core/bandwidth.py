@@ -86,6 +86,11 @@ class Bandwidth:
         with self._lock:
             self._policy = self._policy.after_success(sent_bytes, took_s)
 
+    def refused(self, count: int) -> None:
+        """A proxy on the way refused a request for carrying `count` bytes."""
+        with self._lock:
+            self._policy = self._policy.after_refusal(count)
+
     def failed(self, stored_bytes: int = 0, took_s: float = 0.0) -> None:
         """A request was cut or refused after `took_s` seconds; the server kept `stored_bytes` of it."""
         with self._lock:

@@ -30,10 +30,12 @@ class ChunkPolicy:
     Attributes:
         chunk_bytes: the size of a piece, as far as the server is concerned.
         rate_bps: bytes per second of the last piece, answer included; 0 while nothing was measured.
+        ceiling_bytes: no piece is larger; a proxy on the way may accept less than most do.
     """
 
     chunk_bytes: int = STEP_BYTES
     rate_bps: float = 0.0
+    ceiling_bytes: int = MAX_CHUNK_BYTES
 
     def next_bytes(self, offset_bytes: int, size_bytes: int) -> int:
         """Bytes the request at `offset_bytes` of a file of `size_bytes` shall carry; 0 at its end.
@@ -57,7 +59,7 @@ class ChunkPolicy:
         rate_bps = sent_bytes / max(took_s, 1e-6)
         chunk_bytes = self.chunk_bytes
         if took_s < FAST_S and sent_bytes >= chunk_bytes:
-            chunk_bytes = min(MAX_CHUNK_BYTES, 2 * chunk_bytes)
+            chunk_bytes = min(self.ceiling_bytes, 2 * chunk_bytes)
         return replace(self, chunk_bytes=chunk_bytes, rate_bps=rate_bps)
 
     def after_fault(self, stored_bytes: int = 0, took_s: float = 0.0) -> ChunkPolicy:
@@ -67,4 +69,9 @@ class ChunkPolicy:
         become slow; a request that ended early tells nothing.
         """
         rate_bps = stored_bytes / took_s if took_s >= FAST_S and stored_bytes > 0 else self.rate_bps
-        return ChunkPolicy(rate_bps=rate_bps)
+        return replace(self, chunk_bytes=STEP_BYTES, rate_bps=rate_bps)
+
+    def after_refusal(self, count_bytes: int) -> ChunkPolicy:
+        """The policy after a proxy refused a request of `count_bytes`: small pieces, and never that large again."""
+        ceiling_bytes = max(STEP_BYTES, count_bytes // 2 // STEP_BYTES * STEP_BYTES)
+        return replace(self, chunk_bytes=STEP_BYTES, ceiling_bytes=min(self.ceiling_bytes, ceiling_bytes))

@@ -16,7 +16,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from lorry.core.bandwidth import Bandwidth
-from lorry.core.errors import AuthError, Cancelled, CancelReason, ErrorCode, LorryError, NetworkError, StoreError
+from lorry.core.errors import (
+    AuthError,
+    Cancelled,
+    CancelReason,
+    ErrorCode,
+    LorryError,
+    NetworkError,
+    SourceError,
+    StoreError,
+)
 from lorry.core.events import Event
 from lorry.core.live import Live, meter_for
 from lorry.core.model import Dataset
@@ -75,7 +84,7 @@ class Engine:
         self._threads: list[threading.Thread] = []
 
     def submit(self, job: UploadJob, *, is_new: bool) -> bool:
-        """Queue an upload; False when another process is working on it.
+        """Queue an upload; False when it is queued already, here or in another process, or has ended.
 
         Raises:
             StoreError: the intent cannot be written down, so nothing is started.
@@ -88,6 +97,12 @@ class Engine:
             except StoreError:
                 self._journal.release(job.dataset_id)
                 raise
+        else:
+            kept = self._journal.find(job.dataset_id)
+            if kept is None:  # another process has ended it meanwhile
+                self._journal.release(job.dataset_id)
+                return False
+            job = kept
         live = Live(job, meter_for(job), began=not is_new, best_bytes=job.offset_bytes)
         if job.paused and not job.cancelling:
             live.state = TransferState.PAUSED
@@ -110,15 +125,24 @@ class Engine:
     def _work(self) -> None:
         while (live := self.queue.take()) is not None:
             try:
-                self._run(live)
-            except Cancelled as cancelled:
-                self._stopped(live, cancelled.reason)
-            except LorryError as error:
-                self._failed(live, error)
+                self._attend(live)
             except Exception as error:
+                # Whatever it was, this thread has to live on for the other uploads.
                 log.exception("an upload ended in a way nobody expected")
-                self._failed(live, LorryError(ErrorCode.INTERNAL, f"{type(error).__name__}: {error}"))
+                failure = LorryError(ErrorCode.INTERNAL, f"{type(error).__name__}: {error}")
+                self.queue.change(live, state=TransferState.FAILED, error=failure, is_rereading=False, upload=None)
             self.queue.wake()
+
+    def _attend(self, live: Live) -> None:
+        try:
+            self._run(live)
+        except Cancelled as cancelled:
+            self._stopped(live, cancelled.reason)
+        except LorryError as error:
+            if live.token.reason is None:
+                self._failed(live, error)
+            else:
+                self._stopped(live, live.token.reason)
 
     def _run(self, live: Live) -> None:
         live.token.check()
@@ -127,7 +151,8 @@ class Engine:
         try:
             dataset = upload.run()
         finally:
-            live.job = upload.job
+            with self.queue.lock:
+                live.job = upload.job
         self._journal.remove(live.job.dataset_id)
         if dataset is None:
             self.queue.drop(live)
@@ -136,6 +161,7 @@ class Engine:
         self._on_confirmed(dataset)
         done = TransferState.DONE
         error = upload.validation_error
+        live.is_given_up = False  # too late
         self.queue.change(live, state=done, phase=Phase.VALIDATING, dataset=dataset, error=error, upload=None)
 
     def _upload_of(self, live: Live) -> Upload:
@@ -161,6 +187,9 @@ class Engine:
         if reason is CancelReason.CANCEL or live.is_given_up:
             self.control.give_up(live)
         elif reason is CancelReason.PAUSE:
+            if live.goes_on:
+                self.queue.line_up(live)
+                return
             live.job = replace(live.job, paused=True)
             state = TransferState.PAUSED
             self.queue.change(live, state=state, error=None, retry_at=None, is_rereading=False, upload=None)
@@ -174,13 +203,9 @@ class Engine:
         delay_s = delay_before_retry(error, attempt, failing_for_s, temper.dice, patience_s)
         log.info("upload %s: %s; again in %s s", live.job.dataset_id, error, delay_s)
         if delay_s is not None:
-            reason = WaitReason.SERVER
-            if isinstance(error, StoreError):
-                reason = WaitReason.DISK
-            elif isinstance(error, NetworkError):
-                reason = WaitReason.NETWORK
-            # Told to stop meanwhile: heard at the start of the next attempt.
-            retry_at = time.monotonic() + (0.0 if live.token.reason is not None else delay_s)
+            kinds = {NetworkError: WaitReason.NETWORK, StoreError: WaitReason.DISK, SourceError: WaitReason.FILE}
+            reason = next((kinds[kind] for kind in kinds if isinstance(error, kind)), WaitReason.SERVER)
+            retry_at = time.monotonic() + delay_s
             self.queue.change(live, state=TransferState.WAITING, waits_for=reason, error=error, retry_at=retry_at)
         elif live.job.cancelling:
             self.queue.drop(live)  # what is left of it goes at the next start
@@ -202,8 +227,12 @@ class Engine:
             try:
                 clearing.clear()
             except Cancelled:
-                pass
+                log.info("%s is cleared later", live.job.dataset_id)
             except LorryError as second:
                 error.detail += f"; what was made could not be removed: {second}"
-            live.job = clearing.job
+            with self.queue.lock:
+                live.job = clearing.job
+        if live.is_given_up:
+            self.control.give_up(live)
+            return
         self.queue.change(live, state=TransferState.FAILED, error=error, is_rereading=False, upload=None)

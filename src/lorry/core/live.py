@@ -33,6 +33,7 @@ class Live:
         upload: kept from attempt to attempt with what it has hashed; None before the first and after a stop.
         began: an attempt has begun, in this run or an earlier one: the server may hold something of it.
         is_given_up: the user cancelled it, whatever it was told to do before.
+        goes_on: the user wants it to go on although it has not stopped yet.
         attempts, failing_since, best_bytes: failures in a row without a byte arriving, since when, and from where.
     """
 
@@ -51,6 +52,7 @@ class Live:
     restarted: RestartReason | None = None
     upload: Upload | None = None
     is_given_up: bool = False
+    goes_on: bool = False
     attempts: int = 0
     failing_since: float | None = None
     best_bytes: int = 0
@@ -82,13 +84,14 @@ class Live:
         self.state, self.waits_for = TransferState.WAITING, WaitReason.TURN
         self.error = self.retry_at = self.failing_since = None
         self.attempts = 0
-        self.is_rereading = False
+        self.is_rereading = self.goes_on = False
 
     def count_failure(self) -> tuple[int, float]:
         """One more failure. Returns how many in a row without a byte arriving, and for how long (s)."""
         now = time.monotonic()
         if self.meter.stored_bytes > self.best_bytes:
-            self.best_bytes, self.attempts, self.failing_since = self.meter.stored_bytes, 0, None
+            self.attempts, self.failing_since = 0, None
+        self.best_bytes = self.meter.stored_bytes
         self.attempts += 1
         self.failing_since = self.failing_since if self.failing_since is not None else now
         return self.attempts, now - self.failing_since

@@ -36,18 +36,24 @@ class QueueControl:
         with self._queue.lock:
             chosen = [live for live in self._chosen(dataset_ids) if _can_pause(live)]
             for live in chosen:
+                live.goes_on = False
                 if live.state is TransferState.RUNNING:
                     live.token.cancel(CancelReason.PAUSE)
                 else:
+                    live.job = replace(live.job, paused=True)
                     self._queue.change(live, state=TransferState.PAUSED, error=None, retry_at=None, upload=None)
         self._note_paused(chosen, paused=True)
 
     def resume(self, dataset_ids: Iterable[UUID] | None = None) -> None:
         """Let paused uploads (by default all) go on when it is their turn."""
         with self._queue.lock:
-            chosen = [live for live in self._chosen(dataset_ids) if live.state is TransferState.PAUSED]
+            chosen = [live for live in self._chosen(dataset_ids) if _is_paused(live)]
             for live in chosen:
-                self._queue.line_up(live)
+                if live.state is TransferState.RUNNING:
+                    live.goes_on = True  # it has not stopped yet; it lines up again when it has
+                else:
+                    live.job = replace(live.job, paused=False)
+                    self._queue.line_up(live)
         self._note_paused(chosen, paused=False)
 
     def retry(self, dataset_ids: Iterable[UUID] | None = None, *, max_bytes: int) -> None:
@@ -73,33 +79,43 @@ class QueueControl:
 
     def cancel(self, dataset_ids: Iterable[UUID] | None = None) -> None:
         """Give uploads up (by default all that have not ended) and remove what they made; ended ones leave the list."""
-        chosen = self._chosen(dataset_ids)
-        if dataset_ids is None:
-            chosen = [live for live in chosen if live.state not in _ENDED]
-        for live in chosen:
-            with self._queue.lock:
-                state = live.state
-                if state is TransferState.RUNNING:
+        writes: list[Callable[[], object]] = []
+        with self._queue.lock:
+            chosen = self._chosen(dataset_ids)
+            if dataset_ids is None:
+                chosen = [live for live in chosen if live.state not in _ENDED]
+            for live in chosen:
+                if live.state is TransferState.DONE:
+                    self._queue.drop(live)
+                elif live.state is TransferState.RUNNING:
+                    writes.append(self._noting_cancel(live.job))
                     live.is_given_up = True
                     live.token.cancel(CancelReason.CANCEL)
                     self._queue.tell(live)
-            if state is TransferState.DONE:
-                self._queue.drop(live)
-            elif state is not TransferState.RUNNING:
-                self.give_up(live)
+                else:
+                    writes.append(self._give_up(live))
+        for write in writes:
+            self._try(write)
 
     def give_up(self, live: Live) -> None:
         """Note that nothing of an upload shall stay, and let it be cleared away when it is its turn."""
         with self._queue.lock:
-            if not live.began and not live.job.row_seen:
-                # Nothing was ever asked of the server, so nothing has to wait for a free thread to be removed.
-                self._try(lambda: self._journal.remove(live.job.dataset_id))
-                self._queue.drop(live)
-                return
-            before = live.job
-            live.job = replace(before, cancelling=True, paused=False)
-            self._try(lambda: self._journal.note(before, cancelling=True, paused=False))
-            self._queue.line_up(live)
+            write = self._give_up(live)
+        self._try(write)
+
+    def _give_up(self, live: Live) -> Callable[[], object]:
+        """With the lock held. Returns what is to be written when it is not."""
+        job = live.job
+        if not live.began and not job.row_seen:
+            # Nothing was ever asked of the server, so nothing has to wait for a free thread to be removed.
+            self._queue.drop(live)
+            return lambda: self._journal.remove(job.dataset_id)
+        live.job = replace(job, cancelling=True, paused=False)
+        self._queue.line_up(live)
+        return self._noting_cancel(job)
+
+    def _noting_cancel(self, job: UploadJob) -> Callable[[], object]:
+        return lambda: self._journal.note(job, cancelling=True, paused=False)
 
     def move(self, dataset_id: UUID, before: UUID | None) -> None:
         """Put an upload in front of another one, or at the end."""
@@ -130,7 +146,11 @@ class QueueControl:
         live = self._queue.lives.get(dataset_id)
         if live is None or live.state is not TransferState.FAILED:
             return
-        live.job = self._journal.note(self._with_file(live.job, path, live.job.stamp.size_bytes), last_error="")
+        size_bytes = live.job.stamp.size_bytes
+        with SourceFile.open(path) as source:
+            if source.stamp.size_bytes != size_bytes:
+                raise SourceError(ErrorCode.FILE_CHANGED, f"{source.stamp.size_bytes} bytes instead of {size_bytes}")
+        live.job = self._journal.note(self._with_file(live.job, path, size_bytes), last_error="")
         live.meter = meter_for(live.job)
         self._queue.line_up(live)
 
@@ -138,7 +158,7 @@ class QueueControl:
         """The job with this file, committed; what was sent is forgotten unless it can be the same file elsewhere."""
         with SourceFile.open(path, max_bytes=max_bytes) as source:
             stamp = source.stamp
-        is_moved = path != job.path and (stamp.size_bytes, stamp.mtime_ns) == (job.stamp.size_bytes, job.stamp.mtime_ns)
+        is_moved = path != job.path and stamp.is_like(job.stamp)
         draft = job.draft.model_copy(update={"file_size": stamp.size_bytes})
         facts: dict[str, object] = {"path": path, "stamp": stamp, "draft": draft}
         if is_moved and (job.hashed_bytes >= job.offset_bytes or job.checksums):
@@ -155,8 +175,6 @@ class QueueControl:
             return [lives[dataset_id] for dataset_id in dataset_ids if dataset_id in lives]
 
     def _note_paused(self, chosen: list[Live], *, paused: bool) -> None:
-        for live in chosen:
-            live.job = replace(live.job, paused=paused)
         if chosen:
             self._try(lambda: self._journal.set_paused([live.job.dataset_id for live in chosen], paused))
 
@@ -170,3 +188,8 @@ class QueueControl:
 def _can_pause(live: Live) -> bool:
     is_open = live.state in (TransferState.WAITING, TransferState.RUNNING)
     return is_open and live.phase is not Phase.VALIDATING and not live.job.cancelling
+
+
+def _is_paused(live: Live) -> bool:
+    is_stopping = live.state is TransferState.RUNNING and live.token.reason is CancelReason.PAUSE
+    return is_stopping or live.state is TransferState.PAUSED

@@ -13,9 +13,9 @@ _FIRST_S, _SECOND_S, _CAP_S = 0.5, 2.0, 60.0
 MAX_RESTARTS, _RESTARTS_IN_S = 3, 24 * 3600.0
 #: Bounds on what a server may ask for (s).
 _ADVICE_MIN_S, _ADVICE_MAX_S = 1.0, 900.0
-#: Trouble on this computer goes away when somebody makes room or another program lets go.
+#: Trouble on this computer goes away when somebody makes room, plugs a drive in, or another program lets go.
 _LOCAL_S = 10.0
-_LOCAL = (ErrorCode.DISK_FULL, ErrorCode.STORE_LOCKED)
+_LOCAL = (ErrorCode.DISK_FULL, ErrorCode.STORE_LOCKED, ErrorCode.FILE_UNREADABLE)
 
 
 def delay_before_retry(

@@ -29,6 +29,7 @@ from lorry.core.errors import (
     OffsetConflictError,
     RejectedError,
     ServerError,
+    SourceError,
     StoreError,
 )
 from lorry.core.model import UploadTicket
@@ -61,6 +62,7 @@ class Journal(Protocol):
     def note(self, job: UploadJob, **changes: Any) -> UploadJob: ...
     def set_paused(self, dataset_ids: list[UUID], paused: bool) -> None: ...
     def set_order(self, dataset_ids: list[UUID]) -> None: ...
+    def find(self, dataset_id: UUID) -> UploadJob | None: ...
     def remove(self, dataset_id: UUID) -> None: ...
     def jobs(self, project: str, user_id: UUID) -> list[UploadJob]: ...
     def claim(self, dataset_id: UUID) -> bool: ...
@@ -99,6 +101,7 @@ class Sender:
         self._meter = meter
         self._on_all_sent = on_all_sent
         self._hasher = FileHasher(job.stamp.size_bytes, job.checksums)
+        self._hashed_stamp = job.stamp
         self._ticket: UploadTicket | None = None
         self._ticket_life_s = 0.0
         self._tus: TusApi | None = None
@@ -123,8 +126,9 @@ class Sender:
         """Send a small file to the signed URL; True, the object is stored. Raises what `SignedPut.send` does."""
         size_bytes = self.job.stamp.size_bytes
         content = b"".join(source.blocks())
-        self._hasher.add(content, 0)
-        self.note(checksums=self._hasher.checksums(), final_sent=True)
+        hasher = FileHasher(size_bytes, self.job.checksums)
+        hasher.add(content, 0)
+        self.note(checksums=hasher.checksums(), final_sent=True)
 
         def send(ticket: UploadTicket) -> None:
             self._meter.start()
@@ -165,10 +169,15 @@ class Sender:
         empty = self.job.forgetting_upload()
         self.note(**{name: getattr(empty, name) for name in _SENT_FACTS})
         self._hasher = FileHasher(self.job.stamp.size_bytes, self.job.checksums)
-        self._cut = None
+        if self._cut is not None:
+            self._bandwidth.failed()
+            self._cut = None
 
-    def is_primed(self, offset_bytes: int) -> bool:
-        """True when this run has hashed the file up to there."""
+    def is_primed(self, source: SourceFile, offset_bytes: int) -> bool:
+        """True when this run has hashed this very file up to there."""
+        if source.stamp != self._hashed_stamp:
+            self._hashed_stamp = source.stamp
+            self._hasher = FileHasher(self.job.stamp.size_bytes, self.job.checksums)
         return self._hasher.position_bytes >= offset_bytes
 
     def prime(self, source: SourceFile, offset_bytes: int) -> None:
@@ -178,6 +187,8 @@ class Sender:
             SourceError: FILE_CHANGED.
         """
         job = self.job
+        if source.stamp != job.stamp and offset_bytes > job.hashed_bytes and job.checksums is None:
+            raise SourceError(ErrorCode.FILE_CHANGED, "at another place than before, and nothing proves what was sent")
         for end_bytes, prefix in ((job.hashed_bytes, job.prefix_sha256), (offset_bytes, "")):
             start_bytes = self._hasher.position_bytes
             if end_bytes > start_bytes:
@@ -208,6 +219,7 @@ class Sender:
                 self._cut = (offset_bytes, began)
                 if isinstance(error, RejectedError) and "proxy" in error.context:
                     error.context["size_bytes"] = count
+                    self._bandwidth.refused(count)
                     if count > STEP_BYTES:
                         # A proxy on the way refuses pieces of this size; the server itself would take the file.
                         raise OffsetConflictError(ErrorCode.OFFSET_CONFLICT, error.detail) from error

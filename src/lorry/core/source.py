@@ -58,9 +58,12 @@ class SourceFile:
 
     @classmethod
     def open_same(cls, path: Path, stamp: FileStamp) -> SourceFile:
-        """Open the file that `stamp` was taken of. Raises SourceError as `open` does, or FILE_CHANGED."""
+        """Open the file that `stamp` was taken of. Raises SourceError as `open` does, or FILE_CHANGED.
+
+        Device and inode may be others after a drive was mounted anew; what was sent is then proved by its bytes.
+        """
         source = cls.open(path, max_bytes=stamp.size_bytes)
-        if source.stamp == stamp:
+        if source.stamp.is_like(stamp):
             return source
         with source:
             raise SourceError(ErrorCode.FILE_CHANGED, "not the file that was chosen")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from lorry.core.cancel import CancelToken
-from lorry.core.errors import AuthError, Cancelled, CancelReason, LorryError, during
+from lorry.core.errors import AuthError, Cancelled, CancelReason, ErrorCode, LorryError, during
 from lorry.core.events import DatasetChanged, DatasetGone, Event
 from lorry.core.model import Dataset, DatasetPage, DatasetQuery, DatasetStatus
 from lorry.core.remote.datasets import DatasetsApi
@@ -152,10 +152,10 @@ class ValidationWatch:
         self._token.check()
         try:
             row = self._datasets.find(dataset_id)
-        except AuthError:
-            self._forget(dataset_id)
-            return
         except LorryError as error:
+            if isinstance(error, AuthError) and error.code in (ErrorCode.NOT_SIGNED_IN, ErrorCode.SESSION_ENDED):
+                self._forget(dataset_id)
+                return
             log.info("the state of %s is not known: %s", dataset_id, error)
             self._later(dataset_id)
             return

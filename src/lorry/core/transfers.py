@@ -45,6 +45,7 @@ class WaitReason(StrEnum):
     SERVER = "server"
     SIGN_IN = "sign_in"
     DISK = "disk"
+    FILE = "file"
 
 
 class RestartReason(StrEnum):
@@ -122,6 +123,10 @@ class FileStamp:
     inode: int
     size_bytes: int
     mtime_ns: int
+
+    def is_like(self, other: FileStamp) -> bool:
+        """True when it can be the same file on another device or at another place; only its bytes can prove it."""
+        return (self.size_bytes, self.mtime_ns) == (other.size_bytes, other.mtime_ns)
 
 
 @dataclass(frozen=True, slots=True)

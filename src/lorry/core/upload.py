@@ -184,7 +184,7 @@ class Upload:
         self._note_reached(offset_bytes)
         with self._observer.open_source() as source, during("send the file"):
             self._meter.start(offset_bytes)
-            if not self._sender.is_primed(offset_bytes):
+            if not self._sender.is_primed(source, offset_bytes):
                 self._report.rereading(True)
                 try:
                     self._sender.prime(source, offset_bytes)

@@ -119,11 +119,13 @@ class UploadQueue:
             self.wake()
 
     def hurry(self) -> None:
-        """Give a turn at once to what waits for the network or the server."""
+        """Give a turn at once to what waits for network or server, or has given up waiting for them."""
         with self.lock:
-            for live in self.lives.values():
+            for live in list(self.lives.values()):
                 if live.retry_at is not None:
                     live.retry_at = time.monotonic()
+                elif live.state is TransferState.FAILED and live.error is not None and live.error.retryable:
+                    self.line_up(live)
             self.wake()
 
     def change(self, live: Live, **changes: object) -> None:

@@ -232,6 +232,8 @@ def _wait_detail(transfer: Transfer) -> str:
         is_full = transfer.error is None or transfer.error.code is ErrorCode.DISK_FULL
         why = "the disk is full" if is_full else "another program holds Lorry's files"
         return f"T{again}, {why}" if again else f"Waiting, {why}"
+    if reason is WaitReason.FILE:
+        return f"T{again}, the file cannot be read" if again else "Waiting for the file"
     if reason is WaitReason.SERVER:
         return f"T{again}, the server is busy" if again else "Waiting for the server"
     return "Waiting for its turn"

@@ -161,6 +161,15 @@ class _Check:
         Verdict(intake, lines.row_again).finish()
 
 
+def arrangement_of(file: BinaryIO, suffix: str) -> tuple[int, Arrangement]:
+    """Return where the text of an open file starts, after a byte order mark, and how the text has to be read."""
+    size = os.fstat(file.fileno()).st_size
+    file.seek(0)
+    data = file.read(_HEAD_BYTES)
+    start = len(UTF8_BOM) if data.startswith(UTF8_BOM) else 0
+    return start, _arrangement(_Head(data[start:], len(data) >= size), suffix.lower(), FindingLog(0))
+
+
 def _wide_encoding(data: bytes) -> str | None:
     """Name UTF-16 or UTF-32 by its mark, or by the zero bytes that plain letters have there."""
     for mark, name in _UNICODE_MARKS:

@@ -15,6 +15,7 @@ import math
 import re
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -36,7 +37,14 @@ from lorry.core.errors import (
 
 #: A wait the server asks for is kept within these bounds (s).
 RETRY_AFTER_MIN_S, RETRY_AFTER_MAX_S = 1.0, 900.0
+#: Headers about the transport of a body that has been read already.
+FRAMING = (b"content-encoding", b"transfer-encoding", b"content-length")
+#: The answer to file bytes is a line of text, which comes at once.
+_ANSWER_MAX_BYTES = 64 * 1024
+_ANSWER_LIMIT_S = 30.0
 
+#: Both sides speak TLS but have no version or cipher in common; other breaks of a TLS connection pass.
+_TLS_REFUSALS = ("PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "HANDSHAKE_FAILURE", "NO_SHARED_CIPHER")
 _NOT_JSON = object()
 _STATUS = re.compile(r"[1-5][0-9]{2}")
 
@@ -95,7 +103,7 @@ def error_from_transport(error: httpx.HTTPError, host: str = "") -> NetworkError
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return NetworkError(ErrorCode.TLS, cause.verify_message, context=context)
-        if isinstance(cause, ssl.SSLError):
+        if isinstance(cause, ssl.SSLError) and any(word in str(cause.reason or "") for word in _TLS_REFUSALS):
             return NetworkError(ErrorCode.TLS, str(cause), context=context)
         if isinstance(cause, socket.gaierror):
             return NetworkError(ErrorCode.HOST_NOT_FOUND, str(cause), context=context)
@@ -106,6 +114,23 @@ def error_from_transport(error: httpx.HTTPError, host: str = "") -> NetworkError
     if isinstance(error, httpx.TimeoutException):
         return NetworkError(ErrorCode.TIMEOUT, detail, context=context)
     return NetworkError(ErrorCode.CONNECTION_LOST, detail, context=context)
+
+
+def read_answer(response: httpx.Response) -> bytes:
+    """The body, which is a line of text; one that is long or drips is not the server's.
+
+    Raises:
+        NetworkError: NOT_THE_SERVER or TIMEOUT.
+    """
+    deadline = time.monotonic() + _ANSWER_LIMIT_S
+    content = bytearray()
+    for part in response.iter_raw():
+        content += part
+        if len(content) > _ANSWER_MAX_BYTES:
+            raise NetworkError(ErrorCode.NOT_THE_SERVER, "the answer is too long")
+        if time.monotonic() > deadline:
+            raise NetworkError(ErrorCode.TIMEOUT, f"no whole answer in {_ANSWER_LIMIT_S:.0f} s")
+    return bytes(content)
 
 
 def error_from_answer(response: httpx.Response) -> LorryError | None:

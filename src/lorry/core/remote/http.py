@@ -18,11 +18,11 @@ import truststore
 from lorry import __version__
 from lorry.core.config import ServerConfig
 from lorry.core.errors import AuthError, ErrorCode, NetworkError, ProtocolError
-from lorry.core.remote.answers import error_from_answer, error_from_transport, is_expired_token
+from lorry.core.remote.answers import FRAMING, error_from_answer, error_from_transport, is_expired_token
 
 #: An answer larger than this is not one of ours.
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
-#: Seconds for a whole call, however slowly its bytes drip in; httpx only limits the single read.
+#: Seconds for the body of an answer, however slowly its bytes drip in; httpx only limits the single read.
 CALL_DEADLINE_S = 30.0
 CALL_TIMEOUT = httpx.Timeout(connect=10.0, read=20.0, write=20.0, pool=10.0)
 USER_AGENT = f"lorry/{__version__}"
@@ -129,9 +129,5 @@ class ApiClient(httpx.Client):
                 response.close()
         except httpx.HTTPError as error:
             raise error_from_transport(error, request.url.host) from error
-        headers = [
-            (name, value)
-            for name, value in response.headers.raw
-            if name.lower() not in (b"content-encoding", b"transfer-encoding", b"content-length")
-        ]
+        headers = [(name, value) for name, value in response.headers.raw if name.lower() not in FRAMING]
         return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=request)

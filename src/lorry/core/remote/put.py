@@ -18,7 +18,7 @@ import httpx
 from lorry.core.cancel import CancelToken
 from lorry.core.config import ServerConfig
 from lorry.core.model import UploadTicket
-from lorry.core.remote.answers import error_from_answer, error_from_transport
+from lorry.core.remote.answers import FRAMING, error_from_answer, error_from_transport, read_answer
 from lorry.core.remote.http import USER_AGENT, connection_options
 
 #: Python's mimetypes knows neither `.jsonl` nor `.ndjson`, so the type is fixed per extension.
@@ -129,8 +129,11 @@ class SignedPut:
             token.on_cancel(guard.break_now),
         ):
             try:
-                response = http.put(
-                    ticket.upload_url, content=body(), headers=headers, extensions={"trace": guard.trace}
+                response = _whole(
+                    http.build_request(
+                        "PUT", ticket.upload_url, content=body(), headers=headers, extensions={"trace": guard.trace}
+                    ),
+                    http,
                 )
             except httpx.HTTPError as error:
                 token.check()
@@ -139,6 +142,17 @@ class SignedPut:
         refused = error_from_answer(response)
         if refused is not None:
             raise refused
+
+
+def _whole(request: httpx.Request, http: httpx.Client) -> httpx.Response:
+    """Send and read the answer to its end, within the limits of `read_answer`."""
+    response = http.send(request, stream=True)
+    try:
+        content = read_answer(response)
+    finally:
+        response.close()
+    headers = [(name, value) for name, value in response.headers.raw if name.lower() not in FRAMING]
+    return httpx.Response(response.status_code, headers=headers, content=content, request=request)
 
 
 def _host(config: ServerConfig) -> str:

@@ -20,7 +20,7 @@ from supabase_auth import SyncGoTrueClient
 from supabase_auth.types import Session as AuthSession
 
 from lorry.core.config import ServerConfig
-from lorry.core.errors import AuthError, ErrorCode, LorryError, NetworkError, ProtocolError
+from lorry.core.errors import AuthError, ErrorCode, LorryError, NetworkError, ProtocolError, RejectedError, ServerError
 from lorry.core.model import Account
 from lorry.core.remote.answers import understanding
 from lorry.core.remote.credentials import SessionStore, StoredSession
@@ -150,10 +150,12 @@ class SessionKeeper:
                 answer = self._auth().refresh_session(self._refresh_token)
         except AuthError as error:
             if error.code is not ErrorCode.SESSION_ENDED:
-                raise
+                raise _refresh_refused(error) from error
             self._forget()
             self._on_change(None, error)
             raise
+        except (RejectedError, ProtocolError) as error:
+            raise _refresh_refused(error) from error
         if answer.session is None:
             raise ProtocolError(ErrorCode.UNEXPECTED_ANSWER, "a refresh without a session")
         self._adopt(answer.session)
@@ -193,3 +195,10 @@ class SessionKeeper:
             flow_type="pkce",
             http_client=self._http,
         )
+
+
+def _refresh_refused(error: LorryError) -> ServerError:
+    """Nothing but the listed codes ends a session: any other refusal of a refresh passes, and no upload ends by it."""
+    return ServerError(
+        ErrorCode.SERVER_BUSY, f"the session was not renewed: {error}", retry_after_s=error.retry_after_s
+    )

@@ -22,14 +22,13 @@ from lorry.core.cancel import CancelToken
 from lorry.core.config import ServerConfig
 from lorry.core.errors import ErrorCode, LorryError, NetworkError, OffsetConflictError, RejectedError
 from lorry.core.model import BUCKET, UploadTicket
-from lorry.core.remote.answers import error_from_transport, not_the_server
+from lorry.core.remote.answers import FRAMING, error_from_transport, not_the_server, read_answer
 from lorry.core.remote.http import USER_AGENT, connection_options
 from lorry.core.remote.put import SocketGuard
 from lorry.core.remote.tus_answers import (
     TUS_VERSION,
     error_from_tus_answer,
     object_version,
-    read_answer,
     unexpected,
 )
 from lorry.core.remote.tus_body import PatchBody
@@ -43,8 +42,6 @@ _APPEND_TIMEOUT = httpx.Timeout(connect=10.0, write=30.0, read=60.0, pool=10.0)
 _LAST_TIMEOUT = httpx.Timeout(connect=10.0, write=30.0, read=180.0, pool=10.0)
 #: A Storage server gives its lock up after 300 s; what it has by then is kept.
 _SEND_LIMIT_S = 240.0
-#: Headers about the transport of a body that has been read already.
-_FRAMING = (b"content-encoding", b"transfer-encoding", b"content-length")
 
 _UPLOAD_ID = re.compile(r"[A-Za-z0-9_-]{1,2048}")
 _NUMBER = re.compile(r"[0-9]{1,15}")
@@ -265,7 +262,7 @@ class TusApi:
                 if isinstance(error, NetworkError):
                     raise
                 raise error_from_transport(error, self._host) from error
-        headers = [(k, v) for k, v in response.headers.raw if k.lower() not in _FRAMING]
+        headers = [(k, v) for k, v in response.headers.raw if k.lower() not in FRAMING]
         answer = httpx.Response(response.status_code, headers=headers, content=content, request=request)
         refused = error_from_tus_answer(answer)
         if refused is not None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import time
 
 import httpx
 
@@ -19,7 +18,6 @@ from lorry.core.errors import (
     ConflictError,
     ErrorCode,
     LorryError,
-    NetworkError,
     OffsetConflictError,
     ProtocolError,
     RejectedError,
@@ -33,8 +31,6 @@ TUS_VERSION = "1.0.0"
 #: What a refused upload token is answered with; another token helps. Seen on a Storage server.
 _TICKET_MARKS = ('"exp" claim', "invalid compact jws", "invalid signature", "x-signature", "jwt", "jws")
 _LOCK = re.compile(r"\block(ed)?\b")
-_ANSWER_MAX_BYTES = 64 * 1024
-_ANSWER_LIMIT_S = 30.0
 _GONE = (404, 410)
 _BUSY = (423, 429, 503, 544)
 
@@ -76,23 +72,6 @@ def object_version(upload_id: str, storage_path: str) -> str:
     if not name.startswith(prefix) or not version or "/" in version:
         raise unexpected("an upload id of another object")
     return version
-
-
-def read_answer(response: httpx.Response) -> bytes:
-    """The body, which is a line of text; one that is long or drips is not the server's.
-
-    Raises:
-        NetworkError: NOT_THE_SERVER or TIMEOUT.
-    """
-    deadline = time.monotonic() + _ANSWER_LIMIT_S
-    content = bytearray()
-    for part in response.iter_raw():
-        content += part
-        if len(content) > _ANSWER_MAX_BYTES:
-            raise NetworkError(ErrorCode.NOT_THE_SERVER, "the answer is too long")
-        if time.monotonic() > deadline:
-            raise NetworkError(ErrorCode.TIMEOUT, f"no whole answer in {_ANSWER_LIMIT_S:.0f} s")
-    return bytes(content)
 
 
 def unexpected(detail: str) -> ProtocolError:

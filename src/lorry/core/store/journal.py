@@ -7,9 +7,11 @@ process at a time: whoever holds its lock file. Thread-safe.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +26,8 @@ from lorry.core.model import DatasetDraft
 from lorry.core.paths import private_dir
 from lorry.core.store.db import open_database, translated
 from lorry.core.transfers import FileStamp, UploadJob
+
+log = logging.getLogger(__name__)
 
 _MIGRATIONS = (
     """
@@ -88,6 +92,7 @@ class Journal:
         self._claims_dir = path.parent / "uploads"
         self._lock = threading.Lock()
         self._claims: dict[UUID, FileLock] = {}
+        self._ended: set[UUID] = set()
         try:
             self._db = open_database(path, _MIGRATIONS)
         except StoreError as error:
@@ -95,6 +100,7 @@ class Journal:
                 raise
             self.damaged_copy = _put_aside(path)
             self._db = open_database(path, _MIGRATIONS)
+        self._sweep_claims()
 
     def close(self) -> None:
         """Release all claims and close the file. Harmless when repeated."""
@@ -143,6 +149,9 @@ class Journal:
     def remove(self, dataset_id: UUID) -> None:
         """The upload has ended."""
         self._write("DELETE FROM upload WHERE dataset_id=?", str(dataset_id))
+        with self._lock:
+            if dataset_id in self._claims:
+                self._ended.add(dataset_id)
 
     def jobs(self, project: str, user_id: UUID) -> list[UploadJob]:
         """The open uploads of one user in one project, in the order they are to be taken."""
@@ -151,13 +160,25 @@ class Journal:
                 "SELECT * FROM upload WHERE project=? AND user_id=? ORDER BY place, rowid",
                 (project, str(user_id)),
             ).fetchall()
-        return [_job(row) for row in rows]
+        jobs = []
+        for row in rows:
+            try:
+                jobs.append(_job(row))
+            except ValueError as error:  # pydantic's ValidationError is one
+                log.warning("the journal's upload %s makes no sense: %s", row["dataset_id"], error)
+        return jobs
+
+    def find(self, dataset_id: UUID) -> UploadJob | None:
+        """One open upload, None when it has ended."""
+        with self._lock, translated(self._path):
+            row = self._db.execute("SELECT * FROM upload WHERE dataset_id=?", (str(dataset_id),)).fetchone()
+            return _job(row) if row else None
 
     def claim(self, dataset_id: UUID) -> bool:
-        """Make this process the one that works on the job; False when another one is alive and does."""
-        with self._lock:
+        """Take the job for one worker of this process; False when one here or in another process has it."""
+        with self._lock, translated(self._path):
             if dataset_id in self._claims:
-                return True
+                return False
             lock = FileLock(str(private_dir(self._claims_dir) / f"{dataset_id}.lock"), mode=0o600)
             try:
                 lock.acquire(timeout=0)
@@ -167,16 +188,31 @@ class Journal:
             return True
 
     def release(self, dataset_id: UUID) -> None:
-        """Let others work on the job; its lock file goes when the job has ended."""
+        """Let others work on the job; its lock file goes when the job has ended. Raises nothing."""
         with self._lock:
             lock = self._claims.pop(dataset_id, None)
             if lock is None:
                 return
-            with translated(self._path):
-                kept = self._db.execute("SELECT 1 FROM upload WHERE dataset_id=?", (str(dataset_id),)).fetchone()
-            if kept is None:
-                Path(lock.lock_file).unlink(missing_ok=True)
             lock.release()
+            # Whoever took it in between finds that the job has ended. An open file cannot be removed on Windows.
+            if dataset_id in self._ended:
+                self._ended.discard(dataset_id)
+                with suppress(OSError):
+                    Path(lock.lock_file).unlink()
+
+    def _sweep_claims(self) -> None:
+        """Remove the lock files of jobs that had ended when their process died."""
+        with translated(self._path):
+            rows = self._db.execute("SELECT dataset_id FROM upload").fetchall()
+        open_jobs = {row["dataset_id"] for row in rows}
+        for path in self._claims_dir.glob("*.lock"):
+            if path.stem in open_jobs:
+                continue
+            lock = FileLock(str(path), mode=0o600)
+            with suppress(Timeout, OSError):  # held: a job that is just being added
+                lock.acquire(timeout=0)
+                lock.release()
+                path.unlink()
 
     def _write(self, sql: str, *values: str | int | bytes) -> None:
         with self._lock, translated(self._path):

@@ -27,6 +27,9 @@ from lorry.text.format import plural
 if TYPE_CHECKING:
     from lorry.core.client import Client
 
+#: Changes of rows within this long are one change to those who sum them up.
+GATHER_MS = 100
+
 
 class ListScreen(QObject):
     """Filters, model, reader and pane, connected.
@@ -51,6 +54,10 @@ class ListScreen(QObject):
         self.model = DatasetTableModel(self)
         self.pane = ListPane(self.model, theme, window)
         self.reader = DatasetReader(client, inbox, self.filters.query(), self)
+        self._soon = QTimer(self, singleShot=True, interval=GATHER_MS)
+        self._soon.timeout.connect(self.changed)
+        #: Uploads that were cancelled, until their rows are taken out together.
+        self._gone: list[UUID] = []
         self._loading = QTimer(self, singleShot=True, interval=LOADING_AFTER_MS)
         self._loading.timeout.connect(self._show_state)
         self._connect(inbox)
@@ -101,9 +108,9 @@ class ListScreen(QObject):
         self.reader.failed.connect(self._on_read_failed)
         self.model.rowsInserted.connect(lambda *_: self._show_state())
         self.model.rowsRemoved.connect(lambda *_: self._show_state())
-        self.model.dataChanged.connect(lambda *_: self.changed.emit())
+        self.model.dataChanged.connect(self._on_data_changed)
         inbox.progressed.connect(self.model.set_transfers)
-        inbox.transfer_removed.connect(self.model.remove)
+        inbox.transfer_removed.connect(self._on_transfer_removed)
         inbox.dataset_changed.connect(self.model.put_dataset)
         inbox.dataset_gone.connect(self.model.remove)
         inbox.datasets_stale.connect(self.reader.read_soon)
@@ -133,6 +140,19 @@ class ListScreen(QObject):
         self._loading.stop()
         self._show_state()
         self.failed.emit(error)
+
+    def _on_transfer_removed(self, dataset_id: UUID) -> None:
+        self._gone.append(dataset_id)
+        if len(self._gone) == 1:
+            QTimer.singleShot(0, self, self._remove_gone)
+
+    def _remove_gone(self) -> None:
+        gone, self._gone = self._gone, []
+        self.model.remove(*gone)
+
+    def _on_data_changed(self) -> None:
+        if not self._soon.isActive():
+            self._soon.start()
 
     def _show_state(self) -> None:
         case = self.case

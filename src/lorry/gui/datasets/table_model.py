@@ -129,21 +129,29 @@ class DatasetTableModel(QAbstractTableModel):
 
     def set_transfers(self, transfers: Iterable[Transfer]) -> None:
         """Take in the uploads as they stand now, oldest first. Those no longer named are gone or dismissed."""
-        before, self._transfers = self._transfers, {t.dataset_id: t for t in transfers}
-        for dataset_id in before.keys() - self._transfers.keys():
-            self._drop_transfer(dataset_id)
-            del self._started_at[dataset_id]
-        for dataset_id in self._transfers.keys() - self._started_at.keys():
-            self._started_at[dataset_id] = datetime.now(UTC)
+        now = list(transfers)
+        before = self._transfers
+        if [id(transfer.dataset_id) for transfer in now] == [id(dataset_id) for dataset_id in before]:
+            changed = [new for new, old in zip(now, before.values(), strict=True) if new is not old]
+            before.update((transfer.dataset_id, transfer) for transfer in changed)
+        else:
+            changed = now
+            self._transfers = {transfer.dataset_id: transfer for transfer in now}
+            self._drop_transfers(before.keys() - self._transfers.keys())
+            for dataset_id in self._transfers.keys() - self._started_at.keys():
+                self._started_at[dataset_id] = datetime.now(UTC)
         self._insert_top(
             [
                 self._row(transfer.dataset_id, transfer.dataset)
-                for transfer in reversed(self._transfers.values())
+                for transfer in reversed(changed)
                 if transfer.dataset_id not in self._at and is_local(transfer) and self._belongs(transfer)
             ]
         )
+        self._renew(changed)
+
+    def _renew(self, transfers: Iterable[Transfer]) -> None:
         badges: list[int] = []
-        for transfer in self._transfers.values():
+        for transfer in transfers:
             number = self._at.get(transfer.dataset_id)
             if number is None or self._rows[number].transfer == transfer:
                 continue
@@ -168,16 +176,15 @@ class DatasetTableModel(QAbstractTableModel):
         self._tell_row(number)
         return True
 
-    def remove(self, dataset_id: UUID) -> None:
-        """Take a row out; nothing happens when it is not there."""
-        number = self._at.get(dataset_id)
-        if number is None:
-            return
-        self.beginRemoveRows(_ROOT, number, number)
-        del self._rows[number]
-        self._listed.discard(dataset_id)
-        self._index()
-        self.endRemoveRows()
+    def remove(self, *dataset_ids: UUID) -> None:
+        """Take rows out, those side by side at once; what is not there is left alone."""
+        numbers = [number for one in dataset_ids if (number := self._at.get(one)) is not None]
+        for first, last in reversed(spans(numbers)):
+            self.beginRemoveRows(_ROOT, first, last)
+            self._listed.difference_update(row.dataset_id for row in self._rows[first : last + 1])
+            del self._rows[first : last + 1]
+            self._index()
+            self.endRemoveRows()
 
     def clear(self) -> None:
         """Show nothing (nobody is signed in)."""
@@ -197,16 +204,20 @@ class DatasetTableModel(QAbstractTableModel):
         self._index()
         self.endInsertRows()
 
-    def _drop_transfer(self, dataset_id: UUID) -> None:
-        number = self._at.get(dataset_id)
-        if number is None:
-            return
-        row = self._rows[number]
-        if row.dataset is None:
-            self.remove(dataset_id)
-            return
-        self._rows[number] = Row(row.dataset)
-        self._tell_row(number)
+    def _drop_transfers(self, dataset_ids: Iterable[UUID]) -> None:
+        unlisted = []
+        for dataset_id in dataset_ids:
+            del self._started_at[dataset_id]
+            number = self._at.get(dataset_id)
+            if number is None:
+                continue
+            row = self._rows[number]
+            if row.dataset is None:
+                unlisted.append(dataset_id)
+            else:
+                self._rows[number] = Row(row.dataset)
+                self._tell_row(number)
+        self.remove(*unlisted)
 
     def _row(self, dataset_id: UUID, dataset: Dataset | None) -> Row:
         return Row(dataset, self._transfers.get(dataset_id), self._started_at.get(dataset_id))

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QStyle, QTa
 from lorry.gui.datasets.delegates import FIRST_PAD, PAD, RowDelegate, StatusDelegate, row_height
 from lorry.gui.datasets.rows import HEADERS, NUMBER_COLUMNS, Column, Row
 from lorry.gui.datasets.table_model import DatasetTableModel
+from lorry.gui.shell.row_ground import selected_numbers
 from lorry.gui.shell.theme import Theme
 
 HEADER_HEIGHT = 30
@@ -78,17 +79,15 @@ class DatasetTableView(QTableView):
     @property
     def selected_rows(self) -> list[Row]:
         """The selected rows, from top to bottom."""
-        numbers = sorted(index.row() for index in self.selectionModel().selectedRows())
-        return [self._model.row(number) for number in numbers]
+        return [self._model.row(number) for number in selected_numbers(self)]
 
     @property
     def current_row(self) -> Row | None:
         """The row the keyboard stands on, if it is selected; else the only selected one."""
-        rows = self.selected_rows
-        index = self.currentIndex()
-        if index.isValid() and self.selectionModel().isRowSelected(index.row(), QModelIndex()):
+        numbers, index = selected_numbers(self), self.currentIndex()
+        if index.isValid() and index.row() in numbers:
             return self._model.row(index.row())
-        return rows[0] if len(rows) == 1 else None
+        return self._model.row(numbers[0]) if len(numbers) == 1 else None
 
     def select(self, dataset_id: UUID) -> bool:
         """Make a dataset the only selected one and scroll to it; False when it is not on this page."""

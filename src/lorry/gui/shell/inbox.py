@@ -15,7 +15,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
-from PySide6.QtCore import QMetaObject, QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QElapsedTimer, QMetaObject, QObject, Qt, QTimer, Signal, Slot
 from shiboken6 import isValid
 
 from lorry.core.errors import Cancelled, ErrorCode, LorryError
@@ -48,7 +48,7 @@ class Inbox(QObject):
         transfer_changed(Transfer), transfer_removed(UUID), dataset_changed(Dataset), dataset_gone(UUID),
         datasets_stale(), account_changed(AccountChanged): the core's events, in order.
         progressed(tuple[Transfer, ...]): all transfers, every 100 ms while one of them is active, and once after
-            any of them changed or left.
+            any of them changed or left. One that has not changed is the same object as the last time.
     """
 
     transfer_changed = Signal(object)
@@ -70,6 +70,9 @@ class Inbox(QObject):
         self._orders: deque[Callable[[], None]] = deque()
         self._is_ordering = False
         self._threads: list[threading.Thread] = []
+        #: As they were last shown, and since when.
+        self._transfers: tuple[Transfer, ...] = ()
+        self._told = QElapsedTimer()
         self._timer = QTimer(self, interval=PROGRESS_MS)
         self._timer.timeout.connect(self._on_tick)
         client.subscribe(self.wake)
@@ -181,11 +184,19 @@ class Inbox(QObject):
             except Exception:
                 # One that fails must not keep those behind it from being done.
                 _log.exception("what the user wanted with an upload was not done")
-            self.post(self._on_obeyed)
+            self.post(self._tell_soon)
 
-    def _on_obeyed(self) -> None:
-        self.progressed.emit(self._client.snapshot())
+    def _tell_soon(self) -> None:
+        """Show how all uploads stand: at once, or with the next tick when hundreds change one after the other."""
+        if not self._told.isValid() or self._told.hasExpired(PROGRESS_MS):
+            self._tell()
         self.watch_progress()
+
+    def _tell(self) -> tuple[Transfer, ...]:
+        self._told.start()
+        self._transfers = _with_old_ones(self._client.snapshot(), self._transfers)
+        self.progressed.emit(self._transfers)
+        return self._transfers
 
     @Slot()
     def _deliver(self) -> None:
@@ -197,8 +208,7 @@ class Inbox(QObject):
         for event in events:
             self._emit(event)
         if any(isinstance(event, TransferChanged | TransferRemoved) for event in events):
-            # Hundreds may change at once; what shows all of them hears of it once.
-            self.progressed.emit(self._client.snapshot())
+            self._tell_soon()
         try:
             while not self._results.empty() and not self._is_closed:
                 self._results.get()()
@@ -225,8 +235,7 @@ class Inbox(QObject):
                 self.account_changed.emit(event)
 
     def _on_tick(self) -> None:
-        transfers = self._client.snapshot()
-        self.progressed.emit(transfers)
+        transfers = self._tell()
         if any(is_running(transfer) for transfer in transfers):
             return
         if any(is_active(transfer) for transfer in transfers):
@@ -245,3 +254,11 @@ def is_active(transfer: Transfer) -> bool:
     if transfer.state is TransferState.WAITING:
         return transfer.waits_for is not WaitReason.SIGN_IN
     return is_running(transfer)
+
+
+def _with_old_ones(now: tuple[Transfer, ...], before: tuple[Transfer, ...]) -> tuple[Transfer, ...]:
+    """`now`, with the objects of `before` where nothing changed: hundreds that only wait are compared once, here."""
+    if [id(one.dataset_id) for one in now] == [id(one.dataset_id) for one in before]:
+        return tuple(old if old == new else new for new, old in zip(now, before, strict=True))
+    known = {one.dataset_id: one for one in before}
+    return tuple(old if (old := known.get(new.dataset_id)) == new and old else new for new in now)

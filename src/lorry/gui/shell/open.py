@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,10 @@ def open_window(client: Client, *, files: list[Path], settings: SettingsStore) -
     with last_resort.unexpected_errors_to(tell), quit_on_signals():
         window.show()
         window.open_paths(files)
+        # What the start has made stays. Looking through all of it for garbage stopped the window for 60-70 ms each
+        # time while hundreds of uploads were queued, and 8-15 ms without it (two cores, November 2026).
+        gc.collect()
+        gc.freeze()
         code = app.exec()
         inbox.close()
     return code

@@ -1,4 +1,4 @@
-"""The ground of a table row: fill, line below, accent strip of a selected row, edges of the one the keyboard is on.
+"""Selected and current rows: which they are, and the ground of a row: fill, line, accent strip, the keyboard's edges.
 
 Shared by every table of the window, so that selection and focus look the same in all of them.
 """
@@ -34,6 +34,15 @@ def paint_ground(
         edge = theme.color("accentText")
         painter.fillRect(QRect(rect.left(), rect.top(), rect.width(), 1), edge)
         painter.fillRect(line, edge)
+
+
+def selected_numbers(table: QAbstractItemView) -> list[int]:
+    """The numbers of the selected rows of a table that selects whole rows, in order.
+
+    From the ranges: QItemSelectionModel.selectedRows asks the model several times for every row.
+    """
+    ranges = table.selectionModel().selection().toList()
+    return sorted({number for one in ranges for number in range(one.top(), one.bottom() + 1)})
 
 
 def is_selected(option: QStyleOptionViewItem) -> bool:

@@ -36,6 +36,7 @@ class Toolbar(QToolBar):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.setIconSize(QSize(16, 16))
         self.toggleViewAction().setVisible(False)
+        self._is_primary: bool | None = None
         self.upload = QPushButton("Upload…")
         self.upload.setToolTip(f"Upload dataset files ({actions.upload.shortcut().toString()})")
         self.upload.clicked.connect(actions.upload.trigger)
@@ -68,6 +69,9 @@ class Toolbar(QToolBar):
 
     def set_upload_is_primary(self, is_primary: bool) -> None:
         """One blue button per screen: an empty list has its own."""
+        if is_primary == self._is_primary:
+            return
+        self._is_primary = is_primary
         restyle(self.upload, kind="primary" if is_primary else "")
         self._theme.bind_icon(self.upload, "upload", "onAccent" if is_primary else "text")
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from PySide6.QtCore import QModelIndex, QObject, Qt, Signal
+from PySide6.QtCore import QModelIndex, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QWidget
 
@@ -33,6 +33,7 @@ from lorry.text.error_text import describe, details
 if TYPE_CHECKING:
     from lorry.core.client import Client
 
+_SOON_MS = 50
 _WORKERS, _LIMIT = "transfers.workers", "transfers.limit_bps"
 
 
@@ -63,6 +64,9 @@ class TransferDesk(QObject):
         self._moved.refused.connect(self._on_relocate_failed)
         self._question: Question | None = None
         self._limit_dialog: SpeedLimitDialog | None = None
+        # A hundred rows that change are one look at what can be done with the selected ones.
+        self._soon = QTimer(self, singleShot=True, interval=_SOON_MS)
+        self._soon.timeout.connect(self._refresh_actions)
         self._connect_table()
         self._connect_actions()
         self._recall()
@@ -85,9 +89,9 @@ class TransferDesk(QObject):
         table.cancel_wanted.connect(self.cancel)
         table.shift_wanted.connect(self.shift)
         table.drop_wanted.connect(self.put_before)
-        table.selection_changed.connect(self._refresh_actions)
+        table.selection_changed.connect(self._soon.start)
         self._panel.model.dataChanged.connect(self._on_data_changed)
-        self._panel.rows_changed.connect(self._refresh_actions)
+        self._panel.rows_changed.connect(self._soon.start)
 
     def _connect_actions(self) -> None:
         actions, table = self._actions, self._panel.table
@@ -128,7 +132,8 @@ class TransferDesk(QObject):
 
     def cancel(self, dataset_ids: list[UUID]) -> None:
         """Give uploads up; asks first where the server already keeps a part."""
-        chosen = self._transfers(dataset_ids)
+        # As they stand now: what is on screen may be a tenth of a second old.
+        chosen = [transfer for transfer in self._client.snapshot() if transfer.dataset_id in dataset_ids]
         if any(transfer.progress.stored_bytes for transfer in chosen):
             self._ask(chosen)
         elif chosen:
@@ -256,8 +261,8 @@ class TransferDesk(QObject):
             self._theme.bind_icon(actions.act, action.icon or RowAction.PAUSE.icon)
 
     def _on_data_changed(self, _first: QModelIndex, _last: QModelIndex, roles: list[int]) -> None:
-        if Role.LINE.value in roles:
-            self._refresh_actions()
+        if Role.LINE.value in roles and not self._soon.isActive():
+            self._soon.start()
 
     def _show_selected(self) -> None:
         for dataset_id in self._panel.table.selected_ids[:1]:

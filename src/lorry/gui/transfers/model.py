@@ -127,16 +127,20 @@ class TransferTableModel(QAbstractTableModel):
         """Take in the uploads as they stand now, in the order they will run."""
         now_s = self._clock()
         wanted = [transfer for transfer in transfers if self._belongs(transfer, now_s)]
-        self._follow_order([transfer.dataset_id for transfer in wanted], {t.dataset_id: t for t in wanted})
+        if [id(t.dataset_id) for t in wanted] != [id(t.dataset_id) for t in self._transfers]:
+            self._follow_order([transfer.dataset_id for transfer in wanted], {t.dataset_id: t for t in wanted})
         is_due = now_s - self._texts_at_s >= TEXT_EVERY_S
         next_id = next((t.dataset_id for t in wanted if _waits_for_turn(t)), None)
         moved_next = {self._next, next_id} if next_id != self._next else set()
         self._next = next_id
+        has_lag = bool(moved_next or self._stale)
         bars: list[int] = []
         words: list[int] = []
         for number, transfer in enumerate(wanted):
             old, dataset_id = self._transfers[number], transfer.dataset_id
-            if old != transfer:
+            if old is transfer and not has_lag:
+                continue
+            if old is not transfer and old != transfer:
                 self._transfers[number] = transfer
                 self._stale.add(dataset_id)
                 bars.append(number)
@@ -151,15 +155,13 @@ class TransferTableModel(QAbstractTableModel):
 
     def _belongs(self, transfer: Transfer, now_s: float) -> bool:
         """Those that are over leave, after a moment in which their end is seen."""
-        dataset_id = transfer.dataset_id
-        is_over = transfer.state is TransferState.DONE
-        is_over = is_over or (transfer.state is TransferState.RUNNING and transfer.phase is Phase.VALIDATING)
+        state, dataset_id = transfer.state, transfer.dataset_id
+        is_over = state is TransferState.DONE or (state is TransferState.RUNNING and transfer.phase is Phase.VALIDATING)
         if not is_over:
-            self._done_at_s.pop(dataset_id, None)
             return True
         if dataset_id not in self._at:
             return False
-        if transfer.state is TransferState.DONE:
+        if state is TransferState.DONE:
             self._done_at_s.setdefault(dataset_id, now_s)
         return now_s - self._done_at_s.get(dataset_id, now_s) < LINGER_S
 

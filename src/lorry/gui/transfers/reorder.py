@@ -12,6 +12,7 @@ from PySide6.QtCore import QMimeData, QRect, Qt, Signal
 from PySide6.QtGui import QDrag, QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QTableView, QWidget
 
+from lorry.gui.shell.row_ground import selected_numbers
 from lorry.gui.shell.theme import Theme
 from lorry.gui.transfers.model import TransferTableModel, can_move
 
@@ -36,8 +37,8 @@ class ReorderTable(QTableView):
         self.setDropIndicatorShown(False)
 
     def startDrag(self, _actions: Qt.DropAction) -> None:
-        numbers = sorted(index.row() for index in self.selectionModel().selectedRows())
-        chosen = [transfer.dataset_id for number in numbers if can_move(transfer := self._model.transfer(number))]
+        rows = selected_numbers(self)
+        chosen = [transfer.dataset_id for number in rows if can_move(transfer := self._model.transfer(number))]
         if not chosen:
             return
         mime = QMimeData()

@@ -11,6 +11,7 @@ from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPersistent
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QStyleOptionViewItem, QWidget
 
+from lorry.gui.shell.row_ground import selected_numbers
 from lorry.gui.shell.theme import Theme
 from lorry.gui.transfers.cells import Column
 from lorry.gui.transfers.delegate import BUTTON, LAST_PAD, TransferDelegate, row_height, speed_width
@@ -74,7 +75,7 @@ class TransferTableView(ReorderTable):
     @property
     def selected_ids(self) -> list[UUID]:
         """The selected uploads, from top to bottom; the current one when none is selected."""
-        numbers = sorted(index.row() for index in self.selectionModel().selectedRows())
+        numbers = selected_numbers(self)
         if not numbers and self.currentIndex().isValid():
             numbers = [self.currentIndex().row()]
         return [self._model.transfer(number).dataset_id for number in numbers]

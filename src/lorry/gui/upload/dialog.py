@@ -189,12 +189,14 @@ class UploadDialog(QDialog):
 
     def _cancel(self) -> None:
         """Give the upload up; asks first where the server already keeps a part."""
-        if self._transfer is None or self._question is not None:
+        if self._question is not None:
             return
-        if not self._transfer.progress.stored_bytes:
+        # As it stands now: what is on screen may be a tenth of a second old.
+        now = [transfer for transfer in self._client.snapshot() if transfer.dataset_id == self._followed]
+        if not any(transfer.progress.stored_bytes for transfer in now):
             self._give_up()
             return
-        words = cancel_words([self._transfer])
+        words = cancel_words(now)
         self._question = Question(self._theme, self, words.question, words.meaning, yes=words.yes, no=words.no)
         self._question.finished.connect(self._on_question_finished)
         self._question.open()

@@ -81,6 +81,19 @@ def test_a_changed_prefix_is_found(changed_at: int) -> None:
     assert changed.value.code is ErrorCode.FILE_CHANGED
 
 
+@pytest.mark.parametrize("stop", [5, SLICE_BYTES + 5])
+def test_a_prefix_noted_before_the_checksums_were_known_is_the_same_file(stop: int) -> None:
+    data = content(2 * SLICE_BYTES)
+    before = FileHasher(len(data))
+    list(before.passing(blocks(data[:stop]), 0))
+    noted = (before.slices, before.prefix_sha256)
+    list(before.passing(blocks(data[stop:]), stop))
+    hasher = FileHasher(len(data), before.checksums())
+    hasher.prime(blocks(data[:stop]), CancelToken(), *noted)
+    list(hasher.passing(blocks(data[stop:]), stop))
+    assert hasher.checksums() == expected(data)
+
+
 def test_reading_again_can_be_cancelled() -> None:
     token, hasher = CancelToken(), FileHasher(10 * MIB)
 

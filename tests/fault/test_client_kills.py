@@ -159,7 +159,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """With `--round` only that round, without it all."""
     chosen = metafunc.config.getoption("--round")
     walks = [f"{size}/{command}" for size in HALF_WAY for command in ("upload", "resume")]
-    long = [*(f"random {block}" for block in range(1, 9)), *walks, "dropping/13MiB/upload", "dropping/13MiB/resume"]
+    long = [*(f"random {block}" for block in range(1, 18)), *walks, "dropping/13MiB/upload", "dropping/13MiB/resume"]
     everything = ["random 0", *(pytest.param(what, marks=pytest.mark.long) for what in long)]
     metafunc.parametrize("what", [pytest.param(chosen, marks=pytest.mark.long)] if chosen else everything)
 
@@ -170,7 +170,7 @@ def test_client_kills(what: str, request: pytest.FixtureRequest) -> None:
     yard: Yard = request.getfixturevalue("dropping_yard" if is_dropping else "yard")
     if what.startswith("random "):
         block = int(what.removeprefix("random "))
-        run_seeds(yard, block * 1000, 100 if block else 40)
+        run_seeds(yard, block * 1000, 50 if block else 40)
     elif "/" not in what:
         random_round(yard, int(what))
     else:

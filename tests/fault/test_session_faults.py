@@ -100,7 +100,8 @@ def test_a_failed_refresh_keeps_the_session(signed: Signed, proxy: FaultServer) 
         proxy.clear()
         proxy.on(REFRESH, fault)
         for _ in range(2):
-            assert signed.refusal().code is code, fault
+            refusal = signed.refusal()
+            assert (refusal.code, refusal.retryable, refusal.is_final) == (code, True, False), fault
         assert signed.keeper.account is not None and signed.place.kept is not None, fault
     assert signed.changes == []
     proxy.clear()

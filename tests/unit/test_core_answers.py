@@ -323,6 +323,12 @@ def test_no_body_makes_anything_but_a_success_or_an_error_of_ours(
         assert error.retry_after_s is None or 1 <= error.retry_after_s <= 900
 
 
+def tls_error(reason: str) -> ssl.SSLError:
+    error = ssl.SSLError(1, f"[SSL: {reason}]")
+    error.reason = reason
+    return error
+
+
 def raised_by(cause: BaseException, error: httpx.HTTPError) -> httpx.HTTPError:
     """The error with another one as its cause, one level down, as httpx wraps them."""
     middle = httpx.TransportError("wrapped")
@@ -344,7 +350,11 @@ def raised_by(cause: BaseException, error: httpx.HTTPError) -> httpx.HTTPError:
         (httpx.WriteError("pipe"), E.CONNECTION_LOST),
         (httpx.RemoteProtocolError("no answer"), E.CONNECTION_LOST),
         (raised_by(socket.gaierror(-2, "unknown"), httpx.ConnectError("dns")), E.HOST_NOT_FOUND),
-        (raised_by(ssl.SSLError("handshake"), httpx.ConnectError("tls")), E.TLS),
+        (raised_by(tls_error("UNSUPPORTED_PROTOCOL"), httpx.ConnectError("tls")), E.TLS),
+        (raised_by(tls_error("TLSV1_ALERT_PROTOCOL_VERSION"), httpx.ConnectError("tls")), E.TLS),
+        # A balancer without a server behind it, or a server that restarts, takes the connection and closes it.
+        (raised_by(ssl.SSLEOFError(8, "EOF occurred"), httpx.ConnectError("tls")), E.OFFLINE),
+        (raised_by(tls_error("WRONG_VERSION_NUMBER"), httpx.ReadError("tls")), E.CONNECTION_LOST),
         (raised_by(ssl.SSLCertVerificationError("expired"), httpx.ConnectError("tls")), E.TLS),
     ],
 )

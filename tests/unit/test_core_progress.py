@@ -100,14 +100,26 @@ def test_the_history_is_bounded_even_after_a_night() -> None:
     assert len(meter.snapshot().history_bps) == HISTORY_S
 
 
-def test_a_new_attempt_starts_from_what_the_server_has() -> None:
+def test_a_new_attempt_starts_from_what_the_server_has_and_keeps_its_speed() -> None:
     clock = Clock()
     meter = Meter(10 * MB, clock)
     steady(meter, clock, 4, MB)
     meter.start(MB)
     progress = meter.snapshot()
-    assert (progress.sent_bytes, progress.stored_bytes, progress.rate_bps) == (MB, MB, 0.0)
-    assert progress.history_bps == ()
+    assert (progress.sent_bytes, progress.stored_bytes) == (MB, MB)
+    assert progress.rate_bps == pytest.approx(MB, rel=0.06)
+    assert len(progress.history_bps) >= 3
+
+
+def test_after_a_long_stop_the_speed_is_measured_anew() -> None:
+    clock = Clock()
+    meter = Meter(100 * MB, clock)
+    steady(meter, clock, 10, MB)
+    clock.now += STALL_S + 1
+    meter.start(10 * MB)
+    assert meter.snapshot().rate_bps == 0.0
+    steady(meter, clock, 10, 4 * MB)
+    assert meter.snapshot().rate_bps == pytest.approx(4 * MB, rel=0.06)
 
 
 def test_what_the_server_has_was_sent() -> None:

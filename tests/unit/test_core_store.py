@@ -247,7 +247,7 @@ def test_one_process_at_a_time_works_on_a_job(path: Path) -> None:
     with journal(path) as opened:
         opened.add(entry)
         assert opened.claim(entry.dataset_id)
-        assert opened.claim(entry.dataset_id)
+        assert not opened.claim(entry.dataset_id), "nor do two workers of one process"
         with claim_elsewhere(path, entry.dataset_id) as second:
             assert says(second) == "False"
         opened.release(entry.dataset_id)

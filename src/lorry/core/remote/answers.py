@@ -103,7 +103,7 @@ def error_from_transport(error: httpx.HTTPError, host: str = "") -> NetworkError
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return NetworkError(ErrorCode.TLS, cause.verify_message, context=context)
-        if isinstance(cause, ssl.SSLError) and any(word in str(cause.reason or "") for word in _TLS_REFUSALS):
+        if isinstance(cause, ssl.SSLError) and any(word in str(getattr(cause, "reason", "")) for word in _TLS_REFUSALS):
             return NetworkError(ErrorCode.TLS, str(cause), context=context)
         if isinstance(cause, socket.gaierror):
             return NetworkError(ErrorCode.HOST_NOT_FOUND, str(cause), context=context)

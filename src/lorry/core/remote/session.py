@@ -199,6 +199,5 @@ class SessionKeeper:
 
 def _refresh_refused(error: LorryError) -> ServerError:
     """Nothing but the listed codes ends a session: any other refusal of a refresh passes, and no upload ends by it."""
-    return ServerError(
-        ErrorCode.SERVER_BUSY, f"the session was not renewed: {error}", retry_after_s=error.retry_after_s
-    )
+    detail = f"the session was not renewed: {error.detail}"
+    return ServerError(error.code, detail, retry_after_s=error.retry_after_s, context=error.context)

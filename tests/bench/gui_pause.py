@@ -20,6 +20,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
 from lorry.app import open_client
+from lorry.core.engine import Temper
 from lorry.core.model import DatasetStatus
 from lorry.core.paths import Paths, resource_dir
 from lorry.core.store.settings import Settings
@@ -56,7 +57,7 @@ class Probe:
 def main() -> None:
     file = Path(sys.argv[1]).absolute()
     paths = Paths.from_environment()
-    with open_client(paths) as client:
+    with open_client(paths, Temper()) as client:
         client.connect()
         app: QApplication = application()
         theme = Theme(resource_dir())

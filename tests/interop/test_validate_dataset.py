@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from tests.interop.conftest import RunScript, deno_folder
 from tests.interop.test_validate_vectors import PLACE
-from tests.support.client import open_core, put_object, remove_object, rows
+from tests.support.client import open_core, put_object, remove_object, rows, wait_for_end
 from tests.support.datasets import Kind, make_dataset
 from tests.support.deno import deno_environment
 from tests.support.edge_function import Calls, EdgeFunction, edge_function
@@ -174,7 +174,9 @@ def test_only_the_first_hundred_findings_are_in_the_row(function: EdgeFunction, 
 def test_the_products_client_uploads_and_gets_the_verdict(function: EdgeFunction, alice: User, tmp_path: Path) -> None:
     path = made(tmp_path, "pair_lines", 900_000)
     with function_gateway(function) as url, open_core(alice, tmp_path / "home", url=url) as client:
-        dataset = await_verdict(client, dataset_id := start(client, path))
+        dataset_id = start(client, path)
+        wait_for_end(client, dataset_id)
+        dataset = await_verdict(client, dataset_id)
     assert (dataset.status, dataset.training_ready) == (DatasetStatus.READY, True)
     assert row_of(alice, str(dataset_id))["validation_errors"]["checksums_compared"] is True
     assert len(invocations(function, str(dataset_id))) >= 3

@@ -1,7 +1,12 @@
 // Runs the checking core of the Edge Function over many files in one process, for the tests to compare.
 // Reads one JSON object a line from stdin, {name, base64, format, isKnown, unit?}, and prints one report a line. With
 // `unit` the file is checked in stretches of so many bytes, its state taken apart and put together between them.
-import { Check, checkBytes, type CheckReport } from "../../resources/supabase/functions/validate-dataset/check.ts";
+import {
+  Check,
+  checkBytes,
+  type CheckReport,
+  HEAD_BYTES,
+} from "../../resources/supabase/functions/validate-dataset/check.ts";
 import { type Parts } from "../../resources/supabase/functions/validate-dataset/merge.ts";
 import { TABLE_NAMES } from "../../resources/supabase/functions/validate-dataset/records.ts";
 
@@ -17,15 +22,14 @@ async function inStretches(data: Uint8Array, one: Case, unit: number): Promise<C
   const options = { ...optionsOf(one), sizeBytes: data.length, seed: 7 };
   const parts = Object.fromEntries(TABLE_NAMES.map((name) => [name, [] as Uint32Array[]])) as Parts;
   let check = new Check(options);
-  let position = 0;
-  for (let reach = Math.max(unit, 1024 * 1024);; reach += unit) {
+  let position = check.begin(data.slice(0, HEAD_BYTES));
+  for (let reach = position + unit; !check.isOver; reach += unit) {
     const base = Math.max(0, position - check.beforeBytes);
     const end = Math.min(data.length, reach);
     const stretch = data.slice(base, end);
     position = base + check.take(stretch, position - base, base, end === data.length, (done) => done >= unit);
     const tables = check.takeTables();
     for (const name of TABLE_NAMES) parts[name].push(tables[name].all().slice());
-    if (check.isOver) break;
     const state = JSON.parse(JSON.stringify(check.state()));
     check = new Check(options);
     check.restore(state);

@@ -37,7 +37,13 @@ export function findInvalid(bytes: Uint8Array): { offset: number; isUnfinished: 
       at++;
       continue;
     }
-    const length = lead >= 0xc2 && lead <= 0xdf ? 2 : lead >= 0xe0 && lead <= 0xef ? 3 : lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
+    const length = lead >= 0xc2 && lead <= 0xdf
+      ? 2
+      : lead >= 0xe0 && lead <= 0xef
+      ? 3
+      : lead >= 0xf0 && lead <= 0xf4
+      ? 4
+      : 0;
     if (!length) return { offset: at, isUnfinished: false };
     for (let index = 1; index < length; index++) {
       if (at + index >= bytes.length) return { offset: at, isUnfinished: true };
@@ -59,7 +65,9 @@ export function findInvalid(bytes: Uint8Array): { offset: number; isUnfinished: 
 /** The encoding a text that is no UTF-8 probably has: five bytes have no meaning in Windows-1252. */
 export function likelyEncoding(bytes: Uint8Array): string {
   for (const byte of bytes) {
-    if (byte === 0x81 || byte === 0x8d || byte === 0x8f || byte === 0x90 || byte === 0x9d) return "Latin-1 or Mac Roman";
+    if (byte === 0x81 || byte === 0x8d || byte === 0x8f || byte === 0x90 || byte === 0x9d) {
+      return "Latin-1 or Mac Roman";
+    }
   }
   return "Windows-1252";
 }

@@ -2,14 +2,16 @@
 // Owns the order of things from the first byte to the report; where bytes come from is left to others. No network.
 import { type Arrangement, arrangementOf, HEAD_BYTES, isEmptyText } from "./arrangement.ts";
 import { BYTE_ORDER_MARK, decodeLenient, startsWith, wideEncoding } from "./bytes.ts";
-import { DocumentCheck, type DocumentState } from "./document.ts";
+import { BEFORE_BYTES, DocumentCheck } from "./document.ts";
+import { elementAgain } from "./element.ts";
 import { report, reportTotals, rowsNeeded } from "./endings.ts";
 import { FOREIGN_NAMES } from "./formats.ts";
 import { Intake, type IntakeState } from "./intake.ts";
 import { LineCheck, type LinesState } from "./lines.ts";
 import { Merge, type MergeState, type Parts } from "./merge.ts";
-import { Milestones, type MilestonesState } from "./milestones.ts";
+import { type Milestone, Milestones, type MilestonesState } from "./milestones.ts";
 import { newTables, type RecordTable, TABLE_NAMES, type TableName } from "./records.ts";
+import type { DocumentState } from "./phases.ts";
 import { type Finding, FindingLog, type LogState } from "./report.ts";
 import type { Level } from "./rulebook.ts";
 import { Row } from "./rows.ts";
@@ -106,26 +108,52 @@ export class Check {
 
   /** Bytes before the position that the next call of `take` must be given again. */
   get beforeBytes(): number {
-    return this.document ? DocumentCheck.beforeBytes : 0;
+    return this.document ? BEFORE_BYTES : 0;
+  }
+
+  /** Judge the file by its first MiB, or by all of it if it is smaller; returns where its text begins. */
+  begin(data: Uint8Array): number {
+    const { sizeBytes, fileName, isKnownContent } = this.options;
+    const head = data.subarray(0, HEAD_BYTES);
+    const isWhole = sizeBytes <= HEAD_BYTES;
+    const start = startsWith(head, BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
+    const text = decodeLenient(head.subarray(start));
+    const encoding = wideEncoding(head);
+    this.isOver = true;
+    if (sizeBytes > MAX_FILE_BYTES) {
+      const message = `The file has ${megabytes(sizeBytes, 1024 * 1024)} MiB; a dataset may have 500 MiB`;
+      this.log.addAt("F02", 1, 1, message);
+      return start;
+    }
+    if (isKnownContent) this.log.addAt("F17", 1, 1, "The same content is already uploaded");
+    if (encoding !== null) {
+      this.log.addAt("F04", 1, 1, `The file is ${encoding}, not UTF-8`, "Save the file as UTF-8 text");
+      return start;
+    }
+    if (start) this.log.addAt("F05", 1, 1, "Byte order mark at the start");
+    if (isWhole && isEmptyText(text)) {
+      this.log.addAt("F01", 1, 1, sizeBytes === start ? "The file is empty" : "The file has only blank lines");
+      return start;
+    }
+    this.isOver = false;
+    const suffix = /[^.]\.[^.]*$/.test(fileName) ? fileName.slice(fileName.lastIndexOf(".")).toLowerCase() : "";
+    this.open(arrangementOf(text, suffix, this.log));
+    return start;
   }
 
   /**
-   * Go on at `data[at]`, where `data` begins at byte `base` of the file; returns how many bytes of `data` are done. The
-   * first call needs the first MiB of the file. `isEnd` when the file ends with it. `isTimeUp(done)` is asked between
-   * rows. If it comes no further it needs more bytes at once.
+   * Go on at `data[at]`, where `data` begins at byte `base` of the file; returns how many bytes of `data` are done.
+   * `isEnd` when the file ends with it. `isTimeUp(done)` is asked between rows. If it comes no further it needs more
+   * bytes at once.
    */
   take(data: Uint8Array, at: number, base: number, isEnd: boolean, isTimeUp: (done: number) => boolean): number {
-    if (base + at === 0 && this.arrangement === null) {
-      at = this.begin(data, isEnd);
-      if (this.isOver) return data.length;
-    }
     const isStopped = (done: number) => done > at && isTimeUp(done - at);
     let done: number;
     if (this.lines) done = at + this.lines.take(data.subarray(at), base + at, isEnd, (n) => n > 0 && isTimeUp(n));
     else done = this.document!.take(data, at, base, isEnd, isStopped);
     if (isEnd && done === data.length) {
       this.isOver = true;
-      this.intake.closeRun();
+      this.intake.runs.close();
       this.lines?.finish();
       if (this.document) this.statistics.lines = this.document.countLines();
     }
@@ -134,13 +162,14 @@ export class Check {
 
   /** Number of records collected since they were last handed over. */
   get recordCount(): number {
-    return TABLE_NAMES.reduce((sum, name) => sum + this.intake.tables[name].size, 0);
+    return TABLE_NAMES.reduce((sum, name) => sum + this.intake.seen.tables[name].size, 0);
   }
 
   /** Hand over the records collected since the last call. */
   takeTables(): Record<TableName, RecordTable> {
-    const tables = this.intake.tables;
-    this.intake.tables = newTables();
+    const { seen } = this.intake;
+    const { tables } = seen;
+    seen.tables = newTables();
     return tables;
   }
 
@@ -154,7 +183,7 @@ export class Check {
     const { pending, more } = this.merge.results();
     const rows = new Map<number, Row>();
     for (const ordinal of rowsNeeded(pending)) rows.set(ordinal, await this.rowAgain(ordinal, read));
-    report(pending, (ordinal) => rows.get(ordinal)!, this.intake, this.log);
+    report(pending, (ordinal) => rows.get(ordinal)!, this.log);
     for (const [code, number] of more) this.log.countMore(code, number);
     if (this.arrangement) reportTotals(this.intake, this.log);
     const { levels, codes } = this.log;
@@ -182,36 +211,6 @@ export class Check {
     else this.document = new DocumentCheck(arrangement === "sequence", this.intake, this.log, this.milestones);
   }
 
-  /** Judge the file by its first bytes; returns where its text begins. */
-  private begin(data: Uint8Array, isEnd: boolean): number {
-    const { sizeBytes, fileName, isKnownContent } = this.options;
-    const head = data.subarray(0, HEAD_BYTES);
-    const isWhole = isEnd && data.length <= HEAD_BYTES;
-    const start = startsWith(head, BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
-    const text = decodeLenient(head.subarray(start));
-    const encoding = wideEncoding(head);
-    this.isOver = true;
-    if (sizeBytes > MAX_FILE_BYTES) {
-      const message = `The file has ${megabytes(sizeBytes, 1024 * 1024)} MiB; a dataset may have 500 MiB`;
-      this.log.addAt("F02", 1, 1, message);
-      return start;
-    }
-    if (isKnownContent) this.log.addAt("F17", 1, 1, "The same content is already uploaded");
-    if (encoding !== null) {
-      this.log.addAt("F04", 1, 1, `The file is ${encoding}, not UTF-8`, "Save the file as UTF-8 text");
-      return start;
-    }
-    if (start) this.log.addAt("F05", 1, 1, "Byte order mark at the start");
-    if (isWhole && isEmptyText(text)) {
-      this.log.addAt("F01", 1, 1, sizeBytes === start ? "The file is empty" : "The file has only blank lines");
-      return start;
-    }
-    this.isOver = false;
-    const suffix = /[^.]\.[^.]*$/.test(fileName) ? fileName.slice(fileName.lastIndexOf(".")).toLowerCase() : "";
-    this.open(arrangementOf(text, suffix, this.log));
-    return start;
-  }
-
   private async rowAgain(ordinal: number, read: Read): Promise<Row> {
     const stone = this.milestones.before(ordinal);
     const { sizeBytes } = this.options;
@@ -226,11 +225,11 @@ export class Check {
   private rowWithin(
     data: Uint8Array,
     isEnd: boolean,
-    stone: { ordinal: number; line: number; column: number },
+    stone: Milestone,
     ordinal: number,
   ): Row | null {
     if (this.document) {
-      return DocumentCheck.rowAgain(data, isEnd, stone, ordinal, this.document.prefixOf(ordinal));
+      return elementAgain(data, isEnd, stone, ordinal, this.document.prefixOf(ordinal));
     }
     return LineCheck.rowAgain(data, isEnd, stone.ordinal, ordinal);
   }
@@ -256,9 +255,13 @@ export class Check {
 }
 
 /** Check a whole file that is in memory. */
-export async function checkBytes(data: Uint8Array, options: Omit<CheckOptions, "sizeBytes" | "seed">) {
+export function checkBytes(
+  data: Uint8Array,
+  options: Omit<CheckOptions, "sizeBytes" | "seed">,
+): Promise<CheckReport> {
   const check = new Check({ ...options, sizeBytes: data.length, seed: 1 });
-  check.take(data, 0, 0, true, () => false);
+  const start = check.begin(data);
+  if (!check.isOver) check.take(data, start, 0, true, () => false);
   const tables = check.takeTables();
   check.compare(Object.fromEntries(TABLE_NAMES.map((name) => [name, [tables[name].all()]])) as Parts);
   return check.finish((from, to) => Promise.resolve(data.subarray(from, to)));

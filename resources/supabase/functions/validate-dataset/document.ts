@@ -2,33 +2,23 @@
 // Only the elements of its main list are rows; metadata beside the list is read whole, the rest only looked through.
 // A state machine whose state is a few numbers: it stops between two elements and goes on in another process.
 import { LIST_KEYS, METADATA_KEYS } from "./arrangement.ts";
-import { decodeLenient, isBlankLine, MAX_ROW_BYTES } from "./bytes.ts";
+import { isBlankLine, MAX_ROW_BYTES } from "./bytes.ts";
+import { cutElement } from "./element.ts";
 import type { Intake } from "./intake.ts";
 import type { Milestones } from "./milestones.ts";
 import type { FindingLog } from "./report.ts";
 import { Member, Row } from "./rows.ts";
-import { NeedsMore, skipOn, type SkipState, valueEnd, ValueTooLong } from "./scanner.ts";
-import { type Path, parse } from "./text/jsontext.ts";
+import type { DocumentState, Phase } from "./phases.ts";
+import { isContainerOrText, NeedsMore, newSkip, skipOn, type SkipState, ValueTooLong } from "./scanner.ts";
+import type { Path } from "./text/jsontext.ts";
 import type { Json } from "./text/parser.ts";
 import { megabytes, shown } from "./text/words.ts";
 import { readValue, takeText } from "./values.ts";
 import { Window } from "./window.ts";
 
 const SUGGEST_AGAIN = "Get the file again from where it was made";
-const BEFORE_BYTES = 256;
-
-type Phase = "open" | "key" | "colon" | "member" | "memberEnd" | "element" | "comma" | "sequence" | "end" | "stopped";
-
-export interface DocumentState {
-  phase: Phase;
-  keys: string[];
-  path: (string | number)[];
-  index: number;
-  comma: [number, number];
-  skip: SkipState | null;
-  line: number;
-  column: number;
-}
+/** Bytes before the position that must be at hand again, since an element's indent is looked at. */
+export const BEFORE_BYTES = 256;
 
 /** The document is broken in a way that leaves nothing to go on from. */
 class StopReading extends Error {}
@@ -64,9 +54,6 @@ export class DocumentCheck {
     this.window = new Window(new Uint8Array(0), 0, 0, true, line, column);
   }
 
-  /** Bytes before the position that must be at hand again, since an element's indent is looked at. */
-  static readonly beforeBytes = BEFORE_BYTES;
-
   /**
    * Go on at `data[at]`, where `data` begins at byte `base` of the file; returns the bytes of `data` consumed.
    * `isEnd` when the file ends with it. `isTimeUp` is asked between elements.
@@ -100,29 +87,6 @@ export class DocumentCheck {
     return column > 1 ? line : line - 1;
   }
 
-  /** Find the element with this ordinal in `data`, which begins at a milestone; null if its end is not there. */
-  static rowAgain(
-    data: Uint8Array,
-    isEnd: boolean,
-    stone: { ordinal: number; line: number; column: number },
-    ordinal: number,
-    prefix: Path,
-  ): Row | null {
-    const window = new Window(data, 0, 0, isEnd, stone.line, stone.column);
-    try {
-      for (let index = stone.ordinal; index < ordinal; index++) {
-        window.at = valueEnd(data, window.at, isEnd, data.length);
-        if (window.peek() === ",") window.at++;
-        window.peek();
-      }
-      const raw = window.value(MAX_ROW_BYTES);
-      return new Row(decodeLenient(raw), ...window.lineAndColumn(), prefix);
-    } catch (error) {
-      if (error instanceof NeedsMore) return null;
-      throw error;
-    }
-  }
-
   /** The path of the element with this ordinal. */
   prefixOf(ordinal: number): Path {
     if (this.isSequence) return [];
@@ -147,11 +111,9 @@ export class DocumentCheck {
     const next = window.peek();
     switch (this.phase) {
       case "open":
-        if (next === "[") this.openList([]);
-        else {
-          window.at++;
-          this.phase = "key";
-        }
+        if (next === "[") return this.openList([]);
+        window.at++;
+        this.phase = "key";
         return;
       case "key":
         return this.takeKey(next);
@@ -229,7 +191,7 @@ export class DocumentCheck {
       raw = window.value(MAX_ROW_BYTES);
     } catch (error) {
       if (!(error instanceof ValueTooLong)) throw error;
-      this.skip = { depth: 0, inString: false, escaped: false, bytes: 0, line: 0, column: 0 };
+      this.skip = newSkip(0, 0);
       return { row: start, value: null };
     }
     if (raw.length === 0) this.reportCutOff();
@@ -266,32 +228,16 @@ export class DocumentCheck {
     this.milestones.pass(ordinal, window.offset, line, column);
     // In an indented file the next element begins like this one.
     const indent = window.indent(BEFORE_BYTES);
-    const nextStart = indent === null ? null : "\n" + indent + "{";
-    let raw: Uint8Array | null = null;
-    // Where the element seems to end before its brackets say so.
-    let broken = -1;
-    try {
-      raw = window.value(MAX_ROW_BYTES);
-      if (nextStart !== null) {
-        broken = raw.length ? window.find(nextStart, raw.length) : -1;
-        if (broken >= 0 && parse(decodeLenient(raw)).syntax === null) broken = -1;
-      }
-    } catch (error) {
-      if (!(error instanceof ValueTooLong)) throw error;
+    const { raw, broken, isTooLong } = cutElement(window, indent === null ? null : "\n" + indent + "{");
+    if (broken < 0 && isTooLong) {
+      this.skip = newSkip(line, column);
+      this.milestones.demand();
+      this.passElement();
+      return;
     }
-    if (raw === null || raw.length === 0) {
-      // No end in reach: broken, too long (passed over), or cut off.
-      if (nextStart !== null) broken = window.find(nextStart, window.data.length - window.at);
-      if (broken < 0 && raw === null) {
-        this.skip = { depth: 0, inString: false, escaped: false, bytes: 0, line, column };
-        this.milestones.demand();
-        this.passElement();
-        return;
-      }
-      if (broken < 0) {
-        readValue(window.data.subarray(window.at), start, this.log, true);
-        throw new StopReading();
-      }
+    if (broken < 0 && !raw.length) {
+      readValue(window.data.subarray(window.at), start, this.log, true);
+      throw new StopReading();
     }
     if (broken >= 0) {
       // A quote too many hides the end of the element; go on where the next one seems to begin.
@@ -304,11 +250,10 @@ export class DocumentCheck {
       this.passElement();
       return;
     }
-    const bytes = raw!;
-    window.at += bytes.length;
-    takeText(bytes, start, this.intake, this.log, ordinal, false);
+    window.at += raw.length;
+    takeText(raw, start, this.intake, this.log, ordinal, false);
     this.passElement();
-    if (bytes.length === 1 && !isContainerOrText(bytes) && !(bytes[0] >= 0x30 && bytes[0] <= 0x39)) {
+    if (raw.length === 1 && !isContainerOrText(raw) && !(raw[0] >= 0x30 && raw[0] <= 0x39)) {
       throw new StopReading();
     }
   }
@@ -351,8 +296,4 @@ export class DocumentCheck {
   private report(message: string, suggestion = ""): void {
     this.log.addAt("R01", ...this.window.lineAndColumn(), message, suggestion);
   }
-}
-
-function isContainerOrText(raw: Uint8Array): boolean {
-  return raw[0] === 0x7b || raw[0] === 0x5b || raw[0] === 0x22;
 }

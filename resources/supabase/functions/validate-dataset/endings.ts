@@ -1,9 +1,11 @@
 // The findings that only the whole file shows, made of the places that `merge.ts` found and the rows read again.
-import { type Intake, OF_CONVERSATION, OF_GROUPED_PAIR } from "./intake.ts";
+import type { Intake } from "./intake.ts";
 import type { Pending } from "./merge.ts";
 import { isObject, rowKind } from "./formats.ts";
 import type { FindingLog } from "./report.ts";
 import type { Row } from "./rows.ts";
+import { reportFalling } from "./runs.ts";
+import { OF_CONVERSATION, OF_GROUPED_PAIR } from "./seen.ts";
 import { parse, type Path } from "./text/jsontext.ts";
 import { grouped } from "./text/words.ts";
 
@@ -26,11 +28,11 @@ export function rowsNeeded(pending: Pending[]): number[] {
 }
 
 /** Turn places into findings. */
-export function report(pending: Pending[], rows: Rows, intake: Intake, log: FindingLog): void {
+export function report(pending: Pending[], rows: Rows, log: FindingLog): void {
   for (const { code, ordinal, part, facts } of pending) {
     const place = rows(ordinal);
     if (code === "P07") {
-      intake.reportFalling(place, facts[0], facts[1]);
+      reportFalling(log, place, facts[0], facts[1]);
       continue;
     }
     const first = (path: Path) => rows(facts[0]).position(path)[0];
@@ -67,7 +69,7 @@ function isGroup(row: Row): boolean {
 /** T01 to T04, M01 and F13. */
 export function reportTotals(intake: Intake, log: FindingLog): void {
   const { statistics } = intake;
-  intake.compareTotals();
+  intake.declared.compare(statistics, log);
   const { llama_factory, trl, axolotl, mistral } = statistics.trainers;
   const unordered = "user and assistant do not take turns";
   const foretold: [string, number, string, string][] = [

@@ -1,17 +1,27 @@
 // Takes the rows of a file one after the other, whatever layout they have, and keeps what spans rows.
-// Owns the layout found so far, the records of ids, the open run of pairs and the declared totals. No bytes here.
-import { FOREIGN_NAMES, formatOfMetadata, has, isObject, isWhole, type JsonObject, nearKeysOfAnyLayout, rowKind } from "./formats.ts";
+// Owns the layout found so far; records, runs and declared totals have modules of their own. No bytes here.
+import { type DeclaredState, DeclaredTotals } from "./declared.ts";
+import {
+  FOREIGN_NAMES,
+  formatOfMetadata,
+  has,
+  isObject,
+  type JsonObject,
+  nearKeysOfAnyLayout,
+  rowKind,
+} from "./formats.ts";
 import { KeyKinds, type KeyKindsState } from "./keykinds.ts";
-import { newTables, TextHash } from "./records.ts";
 import type { FindingLog, Place } from "./report.ts";
 import { PartOf } from "./rows.ts";
 import { checkConversation, checkConversationId } from "./rules/conversation.ts";
-import { checkPair, type PairFacts } from "./rules/pair.ts";
+import { checkPair } from "./rules/pair.ts";
 import { jsonType, type RowFacts } from "./rules/row.ts";
+import { reportFalling, Runs, type RunsState } from "./runs.ts";
 import { Sample, type SampleState } from "./sample.ts";
+import { OF_CONVERSATION, OF_GROUPED_PAIR, OF_PAIR, Seen } from "./seen.ts";
 import { type Statistics, tokensOf } from "./statistics.ts";
 import type { Json } from "./text/parser.ts";
-import { grouped, shown } from "./text/words.ts";
+import { shown } from "./text/words.ts";
 
 const KIND_WORDS: Record<string, string> = {
   conversation: "conversations",
@@ -19,39 +29,13 @@ const KIND_WORDS: Record<string, string> = {
   pair_group: "grouped training pairs",
 };
 
-/** Declared totals: key, what it is called, and the counted figures it may equal. */
-const DECLARED: [string, string, ("conversations" | "trainingPairs" | "turns")[]][] = [
-  ["total_conversations", "conversations", ["conversations"]],
-  ["total_training_pairs", "training pairs", ["trainingPairs"]],
-  ["total_pairs", "pairs", ["trainingPairs"]],
-  ["total_turns", "turns", ["turns", "trainingPairs"]],
-];
-
-/** The pairs of one conversation that stand together. `ordinal` is where the run begins. */
-interface Run {
-  conversationId: string;
-  ordinal: number;
-  firstTurn: number | bigint;
-  lastTurn: number | bigint;
-  turns: number;
-  words: number;
-}
-
-interface Declared {
-  index: number;
-  said: number | bigint;
-  line: number;
-  column: number;
-  path: string;
-}
-
 export interface IntakeState {
   kind: string | null;
   format: string | null;
   otherKinds: string[];
   rows: number;
-  run: (Omit<Run, "firstTurn" | "lastTurn"> & { firstTurn: string; lastTurn: string }) | null;
-  declared: Declared[] | null;
+  runs: RunsState;
+  declared: DeclaredState;
   sample: SampleState;
   keyKinds: KeyKindsState;
 }
@@ -60,20 +44,16 @@ export interface IntakeState {
 const TRL_TOKENS = 1024;
 const AXOLOTL_TOKENS = 2048;
 
-/** What a record of an answer belongs to. */
-export const OF_CONVERSATION = 0, OF_PAIR = 1, OF_GROUPED_PAIR = 2;
-
 export class Intake {
   kind: string | null = null;
   format: string | null = null;
   readonly sample = new Sample();
-  tables = newTables();
-  declared: Declared[] | null = null;
+  readonly seen: Seen;
+  readonly declared = new DeclaredTotals();
+  readonly runs: Runs;
   readonly keyKinds = new KeyKinds();
   private otherKinds = new Set<string>();
   private rows = 0;
-  private run: Run | null = null;
-  private readonly hash: TextHash;
 
   constructor(
     private readonly log: FindingLog,
@@ -82,18 +62,18 @@ export class Intake {
     private readonly inDocument: boolean,
     seed: number,
   ) {
-    this.hash = new TextHash(seed);
+    this.seen = new Seen(seed);
+    this.runs = new Runs(this.seen, log);
   }
 
   state(): IntakeState {
-    const run = this.run;
     return {
       kind: this.kind,
       format: this.format,
       otherKinds: [...this.otherKinds],
       rows: this.rows,
-      run: run && { ...run, firstTurn: String(run.firstTurn), lastTurn: String(run.lastTurn) },
-      declared: this.declared,
+      runs: this.runs.state(),
+      declared: this.declared.state,
       sample: this.sample.state(),
       keyKinds: this.keyKinds.state(),
     };
@@ -104,8 +84,8 @@ export class Intake {
     this.format = state.format;
     this.otherKinds = new Set(state.otherKinds);
     this.rows = state.rows;
-    this.run = state.run && { ...state.run, firstTurn: whole(state.run.firstTurn), lastTurn: whole(state.run.lastTurn) };
-    this.declared = state.declared;
+    this.runs.restore(state.runs);
+    this.declared.state = state.declared;
     this.sample.restore(state.sample);
     this.keyKinds.restore(state.keyKinds);
   }
@@ -153,12 +133,7 @@ export class Intake {
   /** Take the metadata object that stood under the key `container`; it tells format and declared totals. */
   takeMetadata(metadata: Json, container: string, place: Place): void {
     if (!isObject(metadata)) return;
-    this.declared ??= DECLARED.flatMap(([key], index) => {
-      const said = has(metadata, key) ? metadata[key] : null;
-      if (!isWhole(said)) return [];
-      const [line, column] = place.position([container, key]);
-      return [{ index, said: Number(said), line, column, path: `${container}.${key}` }];
-    });
+    this.declared.take(metadata, container, place);
     const found = formatOfMetadata(metadata, container);
     if (found === null || this.format !== null) return;
     this.format = found;
@@ -171,23 +146,6 @@ export class Intake {
 
   private reportUnknown(value: JsonObject, place: Place): void {
     this.log.add("R03", place, [], "Neither a conversation nor a training pair", suggestKeys(value));
-  }
-
-  private remember(table: "conversations" | "pairs", identity: string, ordinal: number): void {
-    const hash = this.hash.of(identity);
-    this.tables[table].add(hash.low, hash.high, ordinal);
-  }
-
-  /** Remember a history and its answer, null for a history without one, so that copies are found at the end. */
-  private rememberAnswer(history: string[], answer: string | null, ordinal: number, part: number, kind: number): void {
-    const hash = this.hash;
-    // Conversations are compared with conversations alone, pairs with pairs.
-    hash.start().add(kind === OF_CONVERSATION ? "turns" : "pairs");
-    for (const text of history) hash.add(text);
-    const { low, high } = hash.end();
-    if (answer === null) hash.low = hash.high = 0;
-    else hash.of(answer);
-    this.tables.answers.add(low, high, hash.low, hash.high, ordinal, part * 4 + kind);
   }
 
   private count(facts: RowFacts): void {
@@ -206,12 +164,12 @@ export class Intake {
     const facts = checkConversation(value, place, log);
     this.count(facts);
     statistics.addConversation(facts.turns, facts.words);
-    if (facts.identity !== null) this.remember("conversations", facts.identity, ordinal);
+    if (facts.identity !== null) this.seen.addId("conversations", facts.identity, ordinal);
     const { messages } = facts;
     if (messages !== null && messages.length) {
       const isAnswered = messages.length >= 4 && messages[messages.length - 2] === "assistant";
       const answer = isAnswered ? messages.pop()! : null;
-      this.rememberAnswer(messages, answer, ordinal, facts.turns - 1, OF_CONVERSATION);
+      this.seen.addAnswer(messages, answer, ordinal, facts.turns - 1, OF_CONVERSATION);
     }
     if (log.levels.error === errorsBefore && facts.turns) this.foretell(facts.alternates, tokensOf(facts.words));
     const metadata = own(value, "conversation_metadata"), other = own(value, "metadata");
@@ -234,53 +192,14 @@ export class Intake {
   private takePair(value: JsonObject, place: Place, ordinal: number): void {
     const facts = checkPair(value, place, this.log, this.inDocument);
     this.count(facts);
-    if (facts.identity !== null) this.remember("pairs", facts.identity, ordinal);
+    if (facts.identity !== null) this.seen.addId("pairs", facts.identity, ordinal);
     // Pairs without a usable id still belong to some conversation: to one that has no id.
     const conversationId = facts.conversationId ?? "";
-    this.continueRun(conversationId, ordinal, facts, place);
-    if (facts.answer !== null) this.rememberAnswer(facts.history, facts.answer, ordinal, 0, OF_PAIR);
+    this.runs.take(conversationId, ordinal, facts, place);
+    if (facts.answer !== null) this.seen.addAnswer(facts.history, facts.answer, ordinal, 0, OF_PAIR);
     this.statistics.labels.takeNames([own(value, "conversation_metadata")]);
     this.statistics.labels.takeScore(own(value, "training_metadata"));
     if (!this.sample.isFull) this.sample.addPair(conversationId, conversationId, value);
-  }
-
-  private continueRun(conversationId: string, ordinal: number, facts: PairFacts, place: Place): void {
-    const number = facts.turnNumber;
-    let run = this.run;
-    if (run === null || run.conversationId !== conversationId) {
-      this.closeRun();
-      const first = number ?? 0;
-      run = this.run = { conversationId, ordinal, firstTurn: first, lastTurn: first, turns: 0, words: 0 };
-    } else if (number !== null) {
-      if (number <= run.lastTurn) this.reportFalling(place, number, run.lastTurn);
-      run.lastTurn = number;
-    }
-    run.turns += facts.turns;
-    run.words += facts.words;
-  }
-
-  /** Put the open run into its table. */
-  closeRun(): void {
-    const run = this.run;
-    if (run === null) return;
-    const hash = this.hash.of(run.conversationId);
-    this.tables.runs.add(
-      hash.low,
-      hash.high,
-      run.ordinal,
-      run.turns,
-      run.words,
-      clamp(run.firstTurn),
-      clamp(run.lastTurn),
-    );
-    this.run = null;
-  }
-
-  /** P07: a turn number that is not above the one before it in its conversation. */
-  reportFalling(place: Place, number: number | bigint, before: number | bigint): void {
-    const verb = number === before ? "stays at" : `goes from ${before} back to`;
-    const suggestion = "Put the pairs of a conversation in order";
-    this.log.add("P07", place, ["turn_number"], `turn_number ${verb} ${number}`, suggestion);
   }
 
   /** Take a conversation of a v4 document: ids of pairs and turn numbers count within it alone. */
@@ -307,7 +226,7 @@ export class Intake {
       turns += facts.turns;
       words += facts.words;
       if (facts.answer !== null) {
-        this.rememberAnswer(facts.history, facts.answer, ordinal, index, OF_GROUPED_PAIR);
+        this.seen.addAnswer(facts.history, facts.answer, ordinal, index, OF_GROUPED_PAIR);
       }
       this.statistics.labels.takeScore(own(pair, "training_metadata"));
       if (facts.identity !== null) {
@@ -317,13 +236,15 @@ export class Intake {
         seen.add(facts.identity);
       }
       if (facts.turnNumber !== null) {
-        if (lastTurn !== null && facts.turnNumber <= lastTurn) this.reportFalling(inner, facts.turnNumber, lastTurn);
+        if (lastTurn !== null && facts.turnNumber <= lastTurn) {
+          reportFalling(this.log, inner, facts.turnNumber, lastTurn);
+        }
         lastTurn = facts.turnNumber;
       }
       if (!this.sample.isFull) this.sample.addPair(`${ordinal} ${identity}`, null, pair);
     }
     this.statistics.addConversation(turns, words);
-    if (identity !== null) this.remember("conversations", identity, ordinal);
+    if (identity !== null) this.seen.addId("conversations", identity, ordinal);
     const metadata = own(value, "conversation_metadata");
     const first = isObject(pairs[0]) ? own(pairs[0], "conversation_metadata") : null;
     const scaffolding = isObject(metadata) ? own(metadata, "scaffolding") : null;
@@ -339,17 +260,6 @@ export class Intake {
     }
     return checkConversationId(isObject(metadata) ? metadata : {}, place, this.log, ["conversation_metadata"]);
   }
-
-  /** M01: declared totals against the counted ones. */
-  compareTotals(): void {
-    for (const { index, said, line, column, path } of this.declared ?? []) {
-      const [, noun, allowed] = DECLARED[index];
-      const counts = allowed.map((name) => this.statistics[name]);
-      if (counts.includes(Number(said))) continue;
-      const message = `The file says ${grouped(said)} ${noun}, ${grouped(counts[0])} counted`;
-      this.log.addAt("M01", line, column, message, "", "warning", path);
-    }
-  }
 }
 
 function own(row: JsonObject, key: string): Json {
@@ -364,13 +274,4 @@ function suggestKeys(value: JsonObject): string {
 
 function kindWords(kind: string): string {
   return KIND_WORDS[kind] ?? FOREIGN_NAMES[kind];
-}
-
-function whole(text: string): number | bigint {
-  const number = Number(text);
-  return Number.isSafeInteger(number) ? number : BigInt(text);
-}
-
-function clamp(number: number | bigint): number {
-  return Math.max(-0x7fffffff, Math.min(0x7fffffff, Number(number)));
 }

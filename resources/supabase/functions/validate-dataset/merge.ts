@@ -1,7 +1,7 @@
 // Compares the records of a whole file, bucket by bucket: repeated ids, scattered conversations, copied answers.
 // Keeps the first places of every code and counts the rest; turning places into findings is left to `endings.ts`.
-import { OF_CONVERSATION } from "./intake.ts";
-import { TABLES, type TableName } from "./records.ts";
+import { type TableName, TABLES } from "./records.ts";
+import { OF_CONVERSATION } from "./seen.ts";
 import type { Statistics } from "./statistics.ts";
 
 /** Something to report: the record's ordinal and place in the row, and what the message needs. */

@@ -94,8 +94,12 @@ class Run {
     let nextByte = first;
     let isTimeUp = false;
     while (!check.isOver && !isTimeUp && await window.more()) {
-      // The first bytes decide what the file is, and are judged together.
-      if (nextByte === 0 && window.data.length < HEAD_BYTES && !window.isEnd) continue;
+      if (nextByte === 0) {
+        // The first bytes decide what the file is, and are judged together.
+        if (window.data.length < HEAD_BYTES && !window.isEnd) continue;
+        nextByte = check.begin(window.data);
+        if (check.isOver) break;
+      }
       const start = nextByte - window.base;
       const done = check.take(window.data, start, window.base, window.isEnd, (bytes) => {
         isTimeUp = nextByte - first + bytes >= settings.unitBytes || check.recordCount >= RECORDS_SAVED ||
@@ -122,7 +126,7 @@ class Run {
     const buckets = ALL_BUCKETS.slice(first, fresh ? BUCKETS : Math.min(BUCKETS, first + share));
     const isLast = fresh !== null || first + buckets.length === BUCKETS;
     const parts: Parts = await database.records(claim, checkpoint.records ? buckets : []);
-    if (fresh) for (const name of TABLE_NAMES) parts[name].push(fresh[name].all());
+    if (fresh) { for (const name of TABLE_NAMES) parts[name].push(fresh[name].all()); }
     check.compare(parts);
     if (!isLast) {
       const { reading, records, seed } = checkpoint;

@@ -15,6 +15,11 @@ export interface SkipState {
   column: number;
 }
 
+/** Begin to pass over a value; it is reported at `line` and `column`, or not at all if `line` is 0. */
+export function newSkip(line: number, column: number): SkipState {
+  return { depth: 0, inString: false, escaped: false, bytes: 0, line, column };
+}
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
@@ -96,4 +101,8 @@ export function skipOn(state: SkipState, data: Uint8Array, position: { at: numbe
   state.bytes += at - start;
   position.at = at;
   return isDone;
+}
+
+export function isContainerOrText(raw: Uint8Array): boolean {
+  return raw[0] === 0x7b || raw[0] === 0x5b || raw[0] === 0x22;
 }

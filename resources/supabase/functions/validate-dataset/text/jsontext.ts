@@ -53,6 +53,23 @@ function afterString(text: string, at: number): number {
   return text.length;
 }
 
+/** Offset behind the value at `at` of a text that is known to be JSON. */
+function afterValue(text: string, at: number): number {
+  let depth = 0;
+  for (; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 0x22) {
+      at = afterString(text, at) - 1;
+      if (!depth) return at + 1;
+    } else if (code === 0x7b || code === 0x5b) depth++;
+    else if (code === 0x7d || code === 0x5d) {
+      if (!depth) return at;
+      if (--depth === 0) return at + 1;
+    } else if (!depth && (code === 0x2c || code <= 0x20)) return at;
+  }
+  return at;
+}
+
 /** The bracket that goes deeper than allowed. */
 export function findTooDeep(text: string): Complaint | null {
   let depth = 0;
@@ -103,8 +120,7 @@ function oddNumber(number: string, offset: number): Complaint | null {
   return fitsInt64(number) ? null : { offset, message: `The integer ${shown} does not fit 64 bits`, suggestion };
 }
 
-const ESCAPE =
-  /\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)/gs;
+const ESCAPE = /\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)/gs;
 
 /** The first escape that stands for half of a character. */
 export function findLoneSurrogate(text: string): Complaint | null {
@@ -151,7 +167,7 @@ function enter(text: string, offset: number, step: string | number): number | nu
         found = offset;
         if (typeof step === "number") return found;
       }
-      offset = parser.space(parser.value(offset)[1]);
+      offset = parser.space(afterValue(text, offset));
       if (text[offset] === ",") offset = parser.space(offset + 1);
       index++;
     }

@@ -197,7 +197,7 @@ export class JsonParser {
     let at = start;
     if (text[at] === "-") at++;
     if (text[at] === "0") at++;
-    else if (isDigit(text.charCodeAt(at))) while (isDigit(text.charCodeAt(at))) at++;
+    else if (isDigit(text.charCodeAt(at))) { while (isDigit(text.charCodeAt(at))) at++; }
     else throw new JsonError("Expecting value", start);
     let isFraction = false;
     if (text[at] === "." && isDigit(text.charCodeAt(at + 1))) {

@@ -67,8 +67,9 @@ export function scanText(text: string): TextScan {
       }
       isBlank = false;
     } else {
-      if (code < 0xa0 || code === 0xc2 || code === 0xc3 || code === 0xe2 || code === 0xef || code === 0xf0) isSuspect = true;
-      else if (code === 0xfffd) isSuspect = true;
+      if (code < 0xa0 || code === 0xc2 || code === 0xc3 || code === 0xe2 || code === 0xef || code === 0xf0) {
+        isSuspect = true;
+      } else if (code === 0xfffd) isSuspect = true;
       if (isBlank && !isPythonSpace(code)) isBlank = false;
     }
   }

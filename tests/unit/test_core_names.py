@@ -147,8 +147,8 @@ def test_each_bad_field_is_named(changed: dict[str, object], fields: set[str]) -
     assert bad_fields(**changed) == fields
 
 
-@pytest.mark.parametrize("size", [1, MAX_FILE_BYTES])
-def test_the_sizes_that_just_fit(size: int) -> None:
+@pytest.mark.parametrize("size", [1, MAX_FILE_BYTES, MAX_FILE_BYTES + 1, 10**13])
+def test_how_large_a_file_may_be_is_for_the_project_to_say(size: int) -> None:
     assert draft(file_size=size).file_size == size
 
 

@@ -122,6 +122,30 @@ def test_after_a_long_stop_the_speed_is_measured_anew() -> None:
     assert meter.snapshot().rate_bps == pytest.approx(4 * MB, rel=0.06)
 
 
+def test_what_is_sent_again_counts_for_the_speed_but_not_twice_for_the_file() -> None:
+    clock = Clock()
+    meter = Meter(100 * MB, clock, is_resumable=True)
+    for _ in range(5):
+        meter.start(0)
+        steady(meter, clock, 2, 5 * MB)
+    progress = meter.snapshot()
+    assert (progress.sent_bytes, progress.stored_bytes, progress.percent) == (10 * MB, 0, 0)
+    assert progress.rate_bps == pytest.approx(5 * MB, rel=0.06)
+
+
+def test_the_percent_of_a_resumable_upload_is_what_the_server_has() -> None:
+    meter = Meter(100, Clock(), is_resumable=True)
+    meter.add_sent(80)
+    assert meter.snapshot().percent == 0
+    meter.set_stored(60)
+    assert (meter.snapshot().percent, meter.snapshot().sent_bytes, meter.stored_bytes) == (60, 80, 60)
+    meter.set_stored(100)
+    assert (meter.snapshot().percent, meter.is_all_sent) == (99, True)
+    # What the server holds can become less.
+    meter.set_stored(40)
+    assert meter.snapshot().percent == 40
+
+
 def test_what_the_server_has_was_sent() -> None:
     meter = Meter(10 * MB, Clock())
     meter.set_stored(4 * MB)

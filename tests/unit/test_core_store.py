@@ -153,6 +153,108 @@ def test_threads_share_it(path: Path) -> None:
     assert all(entry.row_seen for entry in kept)
 
 
+#: The journal of the first version, with one upload in it.
+FIRST_VERSION = """
+    CREATE TABLE upload (
+        dataset_id   TEXT PRIMARY KEY,
+        project      TEXT NOT NULL,
+        user_id      TEXT NOT NULL,
+        path         BLOB NOT NULL,
+        draft        TEXT NOT NULL,
+        device       TEXT NOT NULL,
+        inode        TEXT NOT NULL,
+        size_bytes   INTEGER NOT NULL,
+        mtime_ns     INTEGER NOT NULL,
+        storage_path TEXT NOT NULL,
+        row_seen     INTEGER NOT NULL DEFAULT 0,
+        cancelling   INTEGER NOT NULL DEFAULT 0,
+        last_error   TEXT NOT NULL DEFAULT '',
+        created_at   TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+    ) STRICT;
+    PRAGMA application_id = 0x4C6F7279;
+    PRAGMA user_version = 1;
+"""
+
+
+def test_an_upload_in_a_journal_of_the_first_version_goes_on(path: Path) -> None:
+    old = job(row_seen=True)
+    path.parent.mkdir()
+    database = sqlite3.connect(path)
+    database.executescript(FIRST_VERSION)
+    stamp = old.stamp
+    values = (
+        *(str(old.dataset_id), PROJECT, str(USER), os.fsencode(old.path), old.draft.model_dump_json()),
+        *(str(stamp.device), str(stamp.inode), stamp.size_bytes, stamp.mtime_ns, old.storage_path, 1, 0, "offline"),
+    )
+    names = "dataset_id,project,user_id,path,draft,device,inode,size_bytes,mtime_ns,storage_path,row_seen,cancelling"
+    database.execute(f"INSERT INTO upload ({names},last_error) VALUES ({','.join('?' * 13)})", values)
+    database.commit()
+    database.close()
+    with journal(path) as opened:
+        (kept,) = opened.jobs(PROJECT, USER)
+        assert kept == replace(old, last_error="offline")
+        again = opened.note(kept, upload_id="abc", versions=("1",), slices=("a", "b"), restarts=(1.5,), final_sent=True)
+        opened.add(new := job())
+    with journal(path) as opened:
+        assert opened.jobs(PROJECT, USER) == [again, new]
+
+
+def test_every_fact_survives(path: Path) -> None:
+    full = job(
+        row_seen=True,
+        cancelling=True,
+        starting_over=True,
+        paused=True,
+        last_error="file_changed",
+        upload_id="aGVsbG8",
+        versions=("one", "two"),
+        offset_bytes=2**40,
+        hashed_bytes=2**40 + 1,
+        prefix_sha256="ab" * 32,
+        slices=("cd" * 32, "ef" * 32),
+        checksums={"algorithm": "sha256", "whole": "00", "slice_size": 33_554_432, "slices": ["00"]},
+        final_sent=True,
+        restarts=(1_800_000_000.25, 1_800_000_100.5),
+    )
+    with journal(path) as opened:
+        opened.add(full)
+    with journal(path) as opened:
+        assert opened.jobs(PROJECT, USER) == [full]
+        assert opened.find(full.dataset_id) == full
+        assert opened.find(uuid4()) is None
+
+
+def test_the_order_and_the_pauses_are_kept(path: Path) -> None:
+    with journal(path) as opened:
+        entries = [job() for _ in range(4)]
+        for entry in entries:
+            opened.add(entry)
+        first, second, third, fourth = (entry.dataset_id for entry in entries)
+        opened.set_order([third, first, fourth, second])
+        opened.set_paused([first, fourth], True)
+        opened.add(last := job())
+    with journal(path) as opened:
+        kept = opened.jobs(PROJECT, USER)
+        assert [entry.dataset_id for entry in kept] == [third, first, fourth, second, last.dataset_id]
+        assert [entry.paused for entry in kept] == [False, True, True, False, False]
+        opened.set_paused([first], False)
+        assert [entry.paused for entry in opened.jobs(PROJECT, USER)] == [False, False, True, False, False]
+
+
+def test_lock_files_of_jobs_that_ended_with_their_process_go_at_the_next_start(path: Path) -> None:
+    with journal(path) as opened:
+        running, ended = job(), job()
+        for entry in (running, ended):
+            opened.add(entry)
+            assert opened.claim(entry.dataset_id)
+        opened.remove(ended.dataset_id)
+        with journal(path):
+            locks = {lock.stem for lock in (path.parent / "uploads").glob("*.lock")}
+            assert locks == {str(running.dataset_id), str(ended.dataset_id)}, "one that is held was removed"
+    with journal(path) as opened:
+        assert [lock.stem for lock in (path.parent / "uploads").glob("*.lock")] == [str(running.dataset_id)]
+
+
 def test_a_newer_version_is_not_touched(path: Path) -> None:
     with journal(path) as opened:
         opened.add(job())

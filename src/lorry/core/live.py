@@ -34,6 +34,7 @@ class Live:
         began: an attempt has begun, in this run or an earlier one: the server may hold something of it.
         is_given_up: the user cancelled it, whatever it was told to do before.
         goes_on: the user wants it to go on although it has not stopped yet.
+        still: what `seen` gives as long as nothing changes.
         attempts, failing_since, best_bytes: failures in a row without a byte arriving, since when, and from where.
     """
 
@@ -56,9 +57,18 @@ class Live:
     attempts: int = 0
     failing_since: float | None = None
     best_bytes: int = 0
+    still: Transfer | None = None
 
-    def transfer(self) -> Transfer:
-        """This upload as front ends see it."""
+    def seen(self) -> Transfer:
+        """This upload as front ends see it; of one that stands still, the same object until it is told anew."""
+        if self.still is not None:
+            return self.still
+        transfer = self._transfer()
+        if self.state is not TransferState.RUNNING and self.retry_at is None:
+            self.still = transfer
+        return transfer
+
+    def _transfer(self) -> Transfer:
         retry_in_s = max(0.0, self.retry_at - time.monotonic()) if self.retry_at is not None else None
         return Transfer(
             dataset_id=self.job.dataset_id,

@@ -139,8 +139,9 @@ class UploadQueue:
     def tell(self, live: Live) -> None:
         """Let the front end know how an upload stands."""
         with self.lock:
+            live.still = None
             if live.job.dataset_id in self.lives:
-                self._emit(TransferChanged(live.transfer()))
+                self._emit(TransferChanged(live.seen()))
 
     def drop(self, live: Live) -> None:
         """Take an upload off the list."""
@@ -153,7 +154,7 @@ class UploadQueue:
     def snapshot(self) -> tuple[Transfer, ...]:
         """All uploads of this run that were not dismissed, in the order they are taken."""
         with self.lock:
-            return tuple(live.transfer() for live in self.lives.values())
+            return tuple(live.seen() for live in self.lives.values())
 
     def wake(self) -> None:
         """Something may have got its turn."""

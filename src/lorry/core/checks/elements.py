@@ -67,6 +67,7 @@ class DocumentCheck:
         # Positions known on the way, to find an element again without reading from the start.
         self._milestones: list[tuple[int, int, int]] = [(start, 1, 1)]
         self._windows_again: dict[int, Window] = {}
+        self._is_sequence = False
         self.keys: list[str] = []
 
     def run(self, on_block: Callable[[int], None]) -> None:
@@ -87,6 +88,7 @@ class DocumentCheck:
     def run_sequence(self, on_block: Callable[[int], None]) -> None:
         """Read objects that follow each other with nothing but white space between them."""
         self._on_block = on_block
+        self._is_sequence = True
         try:
             while self._window.peek():
                 self._take_element(())
@@ -290,6 +292,8 @@ class DocumentCheck:
         return Row(raw.decode("utf-8", "replace"), line, column, self._prefix_of(where))
 
     def _prefix_of(self, where: int) -> Path:
+        if self._is_sequence:
+            return ()
         index = where >> PART_BITS + _OFFSET_BITS
         list_key = next((key for key in self.keys if key in LIST_KEYS), None)
         if self.keys:

@@ -22,12 +22,13 @@ def getter(shape: Shape, *path: str) -> Getter | None:
     The value is UNSET or None where a row has none; always there are the values of paths that every row had.
     """
     names: list[str] = []
-    is_always_there = True
+    is_always_there = is_required = True
     for key in path:
         if shape.members is None or key not in shape.members:
             return None
         names.append(attribute(list(shape.members).index(key)))
-        is_always_there = is_always_there and (len(names) == 1 or shape.is_object)
+        is_always_there = is_always_there and (len(names) == 1 or (is_required and shape.is_object))
+        is_required = shape.is_required(key)
         shape = shape.members[key]
         if shape.is_loose:
             return None

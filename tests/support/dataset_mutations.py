@@ -6,6 +6,7 @@ implementations of the checks are compared on the result, or one is watched for 
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from collections.abc import Callable
@@ -130,6 +131,10 @@ class _Maker:
         declared = rng.choice((None, "brightrun_lora_v4", "brightrun_lora_v3"))
         return Mutant(self._seed, f"data{suffix}", content, declared)
 
+    def _odd_value(self) -> Any:
+        # A copy, since later mutations may change lists and objects.
+        return copy.deepcopy(self._random.choice(_ODD_VALUES))
+
     def _text(self) -> str:
         rng = self._random
         if rng.random() < 0.06:
@@ -163,7 +168,7 @@ class _Maker:
         if rng.random() < 0.2:
             row["metadata"] = self._labels()
         if rng.random() < 0.2:
-            row["x"] = rng.choice(_ODD_VALUES)
+            row["x"] = self._odd_value()
         return row
 
     def _labels(self) -> dict[str, Any]:
@@ -240,7 +245,7 @@ class _Maker:
         key = rng.choice(list(holder) if isinstance(holder, dict) else range(len(holder)))
         how = rng.random()
         if how < 0.25:
-            holder[key] = rng.choice(_ODD_VALUES)
+            holder[key] = self._odd_value()
         elif how < 0.45:
             holder[key] = rng.choice(_ODD_TEXTS)
         elif how < 0.55:
@@ -252,7 +257,7 @@ class _Maker:
         elif isinstance(holder, list):
             holder.append(json.loads(json.dumps(holder[key])))
         else:
-            holder[rng.choice(_KEYS)] = rng.choice(_ODD_VALUES)
+            holder[rng.choice(_KEYS)] = self._odd_value()
 
     def _change_rows(self, rows: list[Any]) -> None:
         rng = self._random
@@ -263,7 +268,7 @@ class _Maker:
         elif how < 0.6:
             rows.append(rows.pop(index))
         elif how < 0.7:
-            rows[index] = rng.choice(_ODD_VALUES)
+            rows[index] = self._odd_value()
         elif how < 0.8:
             rows.append({"messages": [{"role": "user", "content": "Hi"}]})
         elif how < 0.9:

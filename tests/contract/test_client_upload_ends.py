@@ -22,7 +22,7 @@ from tests.support.uploads import BYTES, await_verdict, big_file, good_file, is_
 from tests.support.workspace import BUCKET, RunningServer, User, wait_until
 
 from lorry.core.client import Client
-from lorry.core.errors import ErrorCode, RejectedError, SourceError
+from lorry.core.errors import ConflictError, ErrorCode, RejectedError, SourceError
 from lorry.core.events import TransferRemoved
 from lorry.core.model import DatasetStatus
 from lorry.core.transfers import RestartReason, Transfer, TransferState, WaitReason
@@ -279,3 +279,27 @@ def test_two_clients_do_not_work_on_one_upload(slow: Client, alice: User, proxy:
     proxy.clear()
     assert wait_for_end(slow, dataset_id).state is TransferState.DONE
     assert one_of_each(alice)
+
+
+def test_an_incomplete_upload_is_discarded_unless_another_lorry_is_at_it(
+    slow: Client, alice: User, tmp_path: Path
+) -> None:
+    dataset_id = start(slow, big_file(tmp_path / "a.jsonl"))
+    wait_until(lambda: is_sending(slow, dataset_id), what="sending")
+    with open_core(alice, tmp_path / "home") as beside:  # the same home: another copy of Lorry
+        with pytest.raises(ConflictError) as refused:
+            beside.discard_dataset(dataset_id)
+        assert refused.value.code is ErrorCode.BUSY_ELSEWHERE
+        assert len(rows(alice.server, user_id=alice.id)) == 1
+    with open_core(alice, tmp_path / "elsewhere") as elsewhere:
+        elsewhere.discard_dataset(dataset_id)
+        elsewhere.discard_dataset(dataset_id)
+    wait_until(lambda: holds_nothing(alice), what="nothing left")
+
+
+def test_a_dataset_that_is_complete_is_not_discarded(alice: User, tmp_path: Path) -> None:
+    with open_core(alice, tmp_path / "home") as client:
+        dataset_id = start(client, good_file(tmp_path / "a.jsonl"))
+        assert wait_for_end(client, dataset_id).state is TransferState.DONE
+        client.discard_dataset(dataset_id)
+    assert len(rows(alice.server, user_id=alice.id)) == 1

@@ -26,6 +26,7 @@ from lorry.gui.datasets.empty_state import EmptyCase
 from lorry.gui.datasets.rows import Column
 from lorry.gui.shell import last_resort
 from lorry.gui.shell.main_window import MainWindow
+from lorry.gui.shell.question import Question
 from lorry.gui.shell.theme import Scheme
 from lorry.gui.upload.dialog import UploadDialog
 
@@ -178,6 +179,25 @@ def test_delete_can_be_undone_and_never_asks(
     qtbot.keyClick(window, Qt.Key.Key_Z, CONTROL)
     wait_for_names(qtbot, window, "Three", "Two", "One")
     assert not window.commands.undo.isEnabled()
+
+
+def test_an_upload_begun_elsewhere_is_discarded_after_a_question(
+    qtbot: QtBot, user: User, server: RunningServer, client: Client, open_main_window: OpenMainWindow
+) -> None:
+    user.insert(name="Begun elsewhere")
+    window = open_main_window(client)
+    wait_for_names(qtbot, window, "Begun elsewhere")
+    window.table.selectRow(0)
+    assert window.commands.discard.isEnabled()
+    window.commands.discard.trigger()
+    question = next(child for child in window.findChildren(Question) if child.isVisible())
+    question.no_button.click()
+    assert len(rows(server, user_id=user.id)) == 1, "the harmless answer changes nothing"
+    window.commands.discard.trigger()
+    question = next(child for child in window.findChildren(Question) if child.isVisible())
+    question.yes_button.click()
+    qtbot.waitUntil(lambda: names(window) == [], timeout=15_000)
+    assert rows(server, user_id=user.id) == []
 
 
 def test_f2_changes_the_name_and_bad_names_are_refused_in_place(

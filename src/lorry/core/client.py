@@ -16,7 +16,7 @@ from lorry.core.config import ServerConfig
 from lorry.core.doctor import Check, Doctor
 from lorry.core.effects import create_dataset
 from lorry.core.engine import Engine, Temper
-from lorry.core.errors import AuthError, ErrorCode, LorryError, during
+from lorry.core.errors import AuthError, ConflictError, ErrorCode, LorryError, during
 from lorry.core.events import AccountChanged, DatasetChanged, DatasetsStale, Event
 from lorry.core.file_checks import FileChecks
 from lorry.core.model import (
@@ -180,9 +180,15 @@ class Client(UploadCommands):
         """Remove for good a dataset whose upload was begun elsewhere and has not ended; others are left alone.
 
         Raises:
+            ConflictError: BUSY_ELSEWHERE, another Lorry on this computer is uploading it.
             LorryError: it could not be removed now.
         """
         with during("discard the upload"):
+            if self._journal.find(dataset_id) is not None:
+                if not self._journal.claim(dataset_id):
+                    raise ConflictError(ErrorCode.BUSY_ELSEWHERE)
+                self._journal.remove(dataset_id)
+                self._journal.release(dataset_id)
             dataset = self._remote.datasets.find(dataset_id)
             if dataset is not None and dataset.status is DatasetStatus.UPLOADING:
                 self._remote.objects.remove(dataset.storage_path)

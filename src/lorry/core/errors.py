@@ -38,6 +38,7 @@ class ErrorCode(StrEnum):
     # ConflictError
     ALREADY_EXISTS = "already_exists"
     OFFSET_CONFLICT = "offset_conflict"
+    BUSY_ELSEWHERE = "busy_elsewhere"
     # AuthError
     NOT_SIGNED_IN = "not_signed_in"
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a code, not a password

@@ -151,6 +151,9 @@ SENTENCES: dict[ErrorCode, Callable[[LorryError], _Words]] = {
     ErrorCode.ALREADY_EXISTS: _server(
         "Something with this name is already in the project.", "Nothing was replaced.", ErrorAction.RETRY
     ),
+    ErrorCode.BUSY_ELSEWHERE: _fixed(
+        "Another copy of Lorry is uploading this file.", "Cancel it there, or wait until it has ended."
+    ),
     ErrorCode.OFFSET_CONFLICT: _server(
         "The server has another part of the file than expected.",
         "Nothing is lost: the upload goes on from what the server has.",

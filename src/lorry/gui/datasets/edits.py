@@ -1,6 +1,7 @@
-"""What can be done to datasets from the window: delete, undo that, edit the name, validate again.
+"""What can be done to datasets from the window: delete, undo that, discard, edit the name, validate again.
 
-Each runs on a task thread and ends in a notice or a changed row. Deleting is reversible, so it never asks.
+Each runs on a task thread and ends in a notice or a changed row. Deleting is reversible, so it never asks; discarding
+is not, so it does.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from lorry.gui.datasets.rows import Row
 from lorry.gui.datasets.table_model import DatasetTableModel
 from lorry.gui.shell.inbox import Inbox
 from lorry.gui.shell.notice_bar import Notice, NoticeBar, Urgency
+from lorry.gui.shell.question import Question
 from lorry.gui.shell.theme import Theme
 from lorry.text.error_text import describe
-from lorry.text.format import plural
+from lorry.text.format import plural, safe_name
 
 if TYPE_CHECKING:
     from lorry.core.client import Client
@@ -106,6 +108,26 @@ class DatasetEdits(QObject):
     def validate(self, dataset: Dataset) -> None:
         """Have the server check a dataset once more."""
         self._inbox.run(lambda: self._client.validate_again(dataset.id), self._on_validating, self._on_failed)
+
+    def discard(self, dataset: Dataset) -> Question:
+        """Ask, then remove an upload that was begun elsewhere and has not ended."""
+        question = Question(
+            self._theme,
+            self._window,
+            f"Discard {safe_name(dataset.name)}?",
+            "Its upload was begun on another computer or by another copy of Lorry and has not ended. "
+            "What is stored of it is removed for good; the file itself stays where it is.",
+            yes="Discard",
+            no="Keep",
+        )
+        question.accepted.connect(lambda: self._discard(dataset.id))
+        question.open()
+        return question
+
+    def _discard(self, dataset_id: UUID) -> None:
+        self._inbox.run(
+            lambda: self._client.discard_dataset(dataset_id), lambda _none: self.refresh_wanted.emit(), self._on_failed
+        )
 
     def _on_deleted(self, deleted: tuple[UUID, ...]) -> None:
         self._deleted = deleted

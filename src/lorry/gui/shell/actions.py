@@ -45,6 +45,7 @@ class Actions(QObject):
         self.edit = self._action("&Edit name…", "pencil", "F2")
         self.validate = self._action("&Validate again", "rotate-cw")
         self.delete = self._action("&Delete", "trash-2", key.Delete)
+        self.discard = self._action("Disc&ard incomplete…", "x")
         self.about = self._action("&About Lorry", "info")
         self.about.setMenuRole(QAction.MenuRole.AboutRole)
         self.schemes = {scheme: self._action(word, "") for scheme, word in _SCHEME_WORDS.items()}
@@ -67,13 +68,13 @@ class Actions(QObject):
         view.addSeparator()
         _fill(view.addMenu("&Appearance"), *self.schemes.values())
         dataset = bar.addMenu("&Dataset")
-        _fill(dataset, self.open, self.edit, self.validate, None, self.delete)
+        _fill(dataset, self.open, self.edit, self.validate, None, self.delete, self.discard)
         bar.addMenu(transfers)
         _fill(bar.addMenu("&Help"), self.about)
 
     def fill_row_menu(self, menu: QMenu) -> QMenu:
         """The menu of the right mouse button on rows."""
-        _fill(menu, self.open, self.edit, self.validate, None, self.copy, None, self.delete)
+        _fill(menu, self.open, self.edit, self.validate, None, self.copy, None, self.delete, self.discard)
         return menu
 
     def _action(self, text: str, icon: str, shortcut: QKeySequence.StandardKey | str | None = None) -> QAction:

@@ -15,13 +15,13 @@ from lorry.core.errors import LorryError
 from lorry.core.transfers import TransferState
 from lorry.gui.shell.inbox import Inbox
 from lorry.gui.shell.notice_bar import Notice, NoticeBar, Urgency
-from lorry.text.error_text import describe
+from lorry.text.error_text import damaged_journal, describe
 from lorry.text.format import plural
 
 if TYPE_CHECKING:
     from lorry.core.client import Client
 
-_KEY = "interrupted"
+_KEY, _DAMAGED = "interrupted", "damaged_journal"
 
 
 class InterruptedUploads(QObject):
@@ -38,12 +38,18 @@ class InterruptedUploads(QObject):
         self._client, self._inbox, self._notices = client, inbox, notices
 
     def take_up(self) -> None:
-        """Queue them again and tell how many there are."""
+        """Queue them again and tell how many there are, or that nobody knows any more."""
+        if self._client.damaged_journal is not None:
+            words = damaged_journal(self._client.damaged_journal)
+            self._notices.post(
+                Notice(_DAMAGED, Urgency.TROUBLE, words.what, words.meaning, icon="triangle-alert", tone="warn")
+            )
         self._inbox.run(self._client.resume_interrupted, self._on_resumed, self._on_failed)
 
     def forget(self) -> None:
         """They belong to somebody who is not signed in any more."""
         self._notices.withdraw(_KEY)
+        self._notices.withdraw(_DAMAGED)
 
     def _on_resumed(self, dataset_ids: list[UUID]) -> None:
         if not dataset_ids:

@@ -32,6 +32,7 @@ class RowCommands(QObject):
         commands.edit.triggered.connect(self._edit_current)
         commands.validate.triggered.connect(self._validate_current)
         commands.delete.triggered.connect(self._delete_selected)
+        commands.discard.triggered.connect(self._discard_current)
         commands.copy.triggered.connect(self._copy_selected)
         commands.select_all.triggered.connect(table.selectAll)
         commands.undo.triggered.connect(edits.undo)
@@ -49,6 +50,7 @@ class RowCommands(QObject):
         commands.edit.setEnabled(dataset is not None)
         commands.validate.setEnabled(dataset is not None and dataset.status is DatasetStatus.ERROR)
         commands.delete.setEnabled(any(_can_delete(row) for row in rows))
+        commands.discard.setEnabled(dataset is not None and dataset.status is DatasetStatus.UPLOADING)
         commands.copy.setEnabled(bool(rows))
 
     def _on_opened(self, row: Row) -> None:
@@ -74,6 +76,11 @@ class RowCommands(QObject):
 
     def _delete_selected(self) -> None:
         self._edits.delete([row for row in self._table.selected_rows if _can_delete(row)])
+
+    def _discard_current(self) -> None:
+        row = self._table.current_row
+        if row is not None and row.dataset is not None and not row.is_local:
+            self._edits.discard(row.dataset)
 
     def _copy_selected(self) -> None:
         lines = ["\t".join(row.text(column) for column in Column) for row in self._table.selected_rows]

@@ -4,6 +4,15 @@
 `plan_fixes`, `preview` and `write_fixed` are the safe fixes, `convert` makes conversation lines of other tools' files.
 """
 
+from lorry.core.checks.conversions import (
+    CONVERTIBLE,
+    ConversionResult,
+    NothingToConvertError,
+    Omission,
+    convert,
+    converted_path,
+)
+from lorry.core.checks.conversions_rows import LeftOut
 from lorry.core.checks.fixes import (
     BrokenFileError,
     Fix,
@@ -16,25 +25,34 @@ from lorry.core.checks.fixes import (
     preview,
     write_fixed,
 )
+from lorry.core.checks.formats import FOREIGN_NAMES
 from lorry.core.checks.preflight import MAX_FILE_BYTES, CheckStopped, check_file
 from lorry.core.checks.report import Finding, Report
 from lorry.core.checks.rulebook import RULE_OF_CODE, RULES, Level, Rule
 
 __all__ = [
+    "CONVERTIBLE",
+    "FOREIGN_NAMES",
     "MAX_FILE_BYTES",
     "RULES",
     "RULE_OF_CODE",
     "BrokenFileError",
     "CheckStopped",
+    "ConversionResult",
     "Finding",
     "Fix",
     "FixKind",
     "FixResult",
+    "LeftOut",
     "Level",
+    "NothingToConvertError",
+    "Omission",
     "Place",
     "Report",
     "Rule",
     "check_file",
+    "convert",
+    "converted_path",
     "default_fixes",
     "fixed_path",
     "plan_fixes",

@@ -122,8 +122,10 @@ def _arrangement_fix(report: Checked) -> Fix | None:
     """F07 and F08: rows to lines, or another name for what is a document."""
     counts = report.counts_by_code
     code = next((code for code in ("F07", "F08") if counts.get(code)), None)
-    # Where a row is broken nobody knows for sure where it ends.
-    if code is None or report.layout == "unknown" or counts.get("R01") or counts.get("F10") or counts.get("F18"):
+    # Where a row cannot be read to its end nobody knows for sure where it ends.
+    is_unreadable = any(counts.get(broken) for broken in ("R01", "F04", "F10", "F18"))
+    is_too_long = any(f.code == "F11" and f.level == "error" for f in report.findings)
+    if code is None or report.layout == "unknown" or is_unreadable or is_too_long:
         return None
     is_document = any(f.code == "F08" and f.suggestion == _NAME_IT_JSON for f in report.findings)
     # A pair without an answer is a turn in a document, but a mistake in a line.

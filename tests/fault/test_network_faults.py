@@ -208,7 +208,7 @@ def await_end(client: Client, dataset_id: UUID, complaints: list[Complaint]) -> 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """With `--round` only that round, without it all."""
     chosen = metafunc.config.getoption("--round")
-    blocks = ["block 0", *(pytest.param(f"block {block}", marks=pytest.mark.long) for block in range(1, 19))]
+    blocks = ["block 0", *(pytest.param(f"block {block}", marks=pytest.mark.long) for block in range(1, 22))]
     metafunc.parametrize("what", [pytest.param(chosen, marks=pytest.mark.long)] if chosen else blocks)
 
 

@@ -41,9 +41,15 @@ def rows_of(person: User) -> list[dict[str, Any]]:
 
 
 def offer(qtbot: QtBot, dialog: UploadDialog, path: Path) -> None:
-    """Choose `path` and wait until the form has it."""
+    """Choose `path` and wait until the form has it and its check is over."""
     dialog.choose([path])
-    qtbot.waitUntil(dialog.form_page.upload_button.isEnabled, timeout=LONG_MS)
+    qtbot.waitUntil(lambda: is_checked(dialog), timeout=LONG_MS)
+
+
+def is_checked(dialog: UploadDialog) -> bool:
+    """Whether the file on the form can be uploaded and its check is over."""
+    form = dialog.form_page
+    return form.upload_button.isEnabled() and not form.check.verdict.words.startswith("Checking")
 
 
 def verdict_has(dialog: UploadDialog, words: str) -> bool:
@@ -102,6 +108,8 @@ def test_findings_of_the_server_are_listed(qtbot: QtBot, dialog: UploadDialog, p
     path.write_text(f"{good}\nnot json\n", "utf-8")
     offer(qtbot, dialog, path)
     dialog.form_page.upload_button.click()
+    assert dialog.question is not None
+    dialog.question.yes_button.click()
     wait_for_verdict(qtbot, dialog, "error")
     (row,) = rows_of(person)
     assert row["status"] == "error"

@@ -25,6 +25,8 @@ from lorry.core.events import (
     DatasetGone,
     DatasetsStale,
     Event,
+    FileChecked,
+    FileFindings,
     TransferChanged,
     TransferRemoved,
 )
@@ -47,6 +49,8 @@ class Inbox(QObject):
     Signals:
         transfer_changed(Transfer), transfer_removed(UUID), dataset_changed(Dataset), dataset_gone(UUID),
         datasets_stale(), account_changed(AccountChanged): the core's events, in order.
+        file_findings(UUID, tuple[Finding, ...]): what a check has found since the last time, in one batch.
+        file_checked(UUID, CheckedFile | LorryError): a check has ended.
         progressed(tuple[Transfer, ...]): all transfers, every 100 ms while one of them is active, and once after
             any of them changed or left. One that has not changed is the same object as the last time.
     """
@@ -57,6 +61,8 @@ class Inbox(QObject):
     dataset_gone = Signal(object)
     datasets_stale = Signal()
     account_changed = Signal(object)
+    file_findings = Signal(object, object)
+    file_checked = Signal(object, object)
     progressed = Signal(object)
 
     def __init__(self, client: Client, parent: QObject | None = None) -> None:
@@ -204,7 +210,7 @@ class Inbox(QObject):
             self._is_posted = False
             if self._is_closed:
                 return
-        events = self._client.drain()
+        events = _with_merged_findings(self._client.drain())
         for event in events:
             self._emit(event)
         if any(isinstance(event, TransferChanged | TransferRemoved) for event in events):
@@ -233,6 +239,10 @@ class Inbox(QObject):
                 self.datasets_stale.emit()
             case AccountChanged():
                 self.account_changed.emit(event)
+            case FileFindings(check_id, findings):
+                self.file_findings.emit(check_id, findings)
+            case FileChecked(check_id, outcome):
+                self.file_checked.emit(check_id, outcome)
 
     def _on_tick(self) -> None:
         transfers = self._tell()
@@ -262,3 +272,15 @@ def _with_old_ones(now: tuple[Transfer, ...], before: tuple[Transfer, ...]) -> t
         return tuple(old if old == new else new for new, old in zip(now, before, strict=True))
     known = {one.dataset_id: one for one in before}
     return tuple(old if (old := known.get(new.dataset_id)) == new and old else new for new in now)
+
+
+def _with_merged_findings(events: list[Event]) -> list[Event]:
+    """`events`, with findings of one check that follow each other as one event: they come by the hundred."""
+    merged: list[Event] = []
+    for event in events:
+        last = merged[-1] if merged else None
+        if isinstance(event, FileFindings) and isinstance(last, FileFindings) and event.check_id == last.check_id:
+            merged[-1] = FileFindings(event.check_id, last.findings + event.findings)
+        else:
+            merged.append(event)
+    return merged

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from PySide6.QtCore import QSize, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDragLeaveEvent,
@@ -35,14 +35,12 @@ from lorry.gui.transfers.moved_file import MovedFile
 from lorry.gui.upload.file_flow import FileFlow
 from lorry.gui.upload.file_queue import dropped_paths
 from lorry.gui.upload.form_page import FormPage
+from lorry.gui.upload.page_sizes import PageSizes
 from lorry.gui.upload.progress_page import ProgressPage
 from lorry.gui.upload.result_page import ResultPage, is_result
 
 if TYPE_CHECKING:
     from lorry.core.client import Client
-
-_SIZE = QSize(656, 432)
-_SCREEN_MARGIN = 48
 
 
 class UploadDialog(QDialog):
@@ -67,7 +65,7 @@ class UploadDialog(QDialog):
         self._question: Question | None = None
         self.form_page = FormPage(theme)
         self._moved = MovedFile(client, inbox, self)
-        self._flow = FileFlow(client, inbox, self.form_page, self)
+        self._flow = FileFlow(client, inbox, self.form_page, theme, self)
         self.progress_page = ProgressPage(theme)
         self.result_page = ResultPage(theme)
         self._pages = QStackedWidget()
@@ -79,9 +77,7 @@ class UploadDialog(QDialog):
 
         self.setWindowTitle("Upload dataset")
         self.setAcceptDrops(True)
-        self.setMinimumWidth(560)
-        available = self.screen().availableSize() - QSize(_SCREEN_MARGIN, _SCREEN_MARGIN)
-        self.resize(_SIZE.expandedTo(self.minimumSizeHint()).boundedTo(available))
+        self._sizes = PageSizes(self)
         QShortcut(QKeySequence("Ctrl+Return"), self, self._press_main)
         FocusRing(theme, self)
         self._connect()
@@ -113,7 +109,7 @@ class UploadDialog(QDialog):
     def choose(self, paths: list[Path]) -> None:
         """Offer these files one after the other; none shows the empty form. Shows nothing by itself."""
         self._followed = self._transfer = self._row = None
-        self._pages.setCurrentWidget(self.form_page)
+        self._show_page(self.form_page)
         self._flow.start(paths)
 
     def follow(self, dataset_id: UUID) -> None:
@@ -134,7 +130,7 @@ class UploadDialog(QDialog):
     @property
     def question(self) -> Question | None:
         """The question that waits for an answer, or None."""
-        return self._question
+        return self._question or self._flow.gate.question
 
     def _show_transfer(self, transfer: Transfer) -> None:
         self._transfer = transfer
@@ -144,11 +140,15 @@ class UploadDialog(QDialog):
             if self._row is not None and transfer.state is TransferState.DONE:
                 # The verdict may have come before the news that the upload is done.
                 self.result_page.show_dataset(self._row)
-            self._pages.setCurrentWidget(self.result_page)
+            self._show_page(self.result_page)
         else:
             self.progress_page.show_transfer(transfer)
-            self._pages.setCurrentWidget(self.progress_page)
+            self._show_page(self.progress_page)
             self.progress_page.hide_button.setDefault(True)
+
+    def _show_page(self, page: QWidget) -> None:
+        self._pages.setCurrentWidget(page)
+        self._sizes.show(is_form=page is self.form_page)
 
     def _on_inbox_progressed(self, transfers: tuple[Transfer, ...]) -> None:
         if not self.isVisible() or self._pages.currentWidget() is not self.progress_page:

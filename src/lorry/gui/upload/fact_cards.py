@@ -1,6 +1,8 @@
-"""Two cards of facts for the last page: what the server counted in a dataset, and where a failed upload stood."""
+"""Cards of facts: numbers over their names, what the server counted, and where a failed upload stood."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout
@@ -15,24 +17,44 @@ from lorry.text.format import MISSING, count, phase_word, size, size_of, tokens
 _CAPTIONS = ("Training pairs", "Tokens", "Turns a conversation", "Stored")
 
 
-class CountsCard(QFrame):
-    """Four numbers, each over its name; dashes until the server has counted."""
+class NumbersCard(QFrame):
+    """A line of numbers, each over its name."""
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(self, theme: Theme, captions: Sequence[str]) -> None:
         super().__init__()
+        self._captions = tuple(captions)
         self.setProperty("kind", "card")
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 14, 16, 14)
         row.setSpacing(16)
         self._values = []
-        for caption in _CAPTIONS:
-            value = ThemedLabel(theme, MISSING, "subtitle")
+        for caption in captions:
+            value = ThemedLabel(theme, MISSING, "subtitle", selectable=True)
             column = QVBoxLayout()
             column.setSpacing(2)
             column.addWidget(value)
             column.addWidget(ThemedLabel(theme, caption, "caption", "second"))
             row.addLayout(column, 1)
             self._values.append(value)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The numbers as shown."""
+        return tuple(label.text() for label in self._values)
+
+    def show_texts(self, texts: Sequence[str]) -> None:
+        """One text for each name; a dash for what is not known."""
+        for label, caption, text in zip(self._values, self._captions, texts, strict=True):
+            label.setText(text)
+            label.setAccessibleName(f"{caption}: {text}")
+            label.set_tone("second" if text == MISSING else "")
+
+
+class CountsCard(NumbersCard):
+    """What the server counted; dashes until it has."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme, _CAPTIONS)
 
     def show_counts(self, dataset: Dataset | None, stored_bytes: int) -> None:
         """Counts appear only once validation has proved them."""
@@ -44,9 +66,7 @@ class CountsCard(QFrame):
             MISSING if turns is None else f"{turns:.1f}",
             size(stored_bytes),
         )
-        for label, text in zip(self._values, texts, strict=True):
-            label.setText(text)
-            label.set_tone("second" if text == MISSING else "")
+        self.show_texts(texts)
 
 
 class FailureCard(QFrame):

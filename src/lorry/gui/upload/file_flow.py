@@ -1,4 +1,4 @@
-"""From chosen files to queued uploads: offers one file after the other on the form, looks at it, hands it in.
+"""From chosen files to queued uploads: offers one file after the other on the form, has it checked, hands it in.
 
 Looking at a file and handing it in happen on task threads: a network drive may keep either waiting. An answer that
 comes after the user has gone on is dropped. Main thread only.
@@ -14,11 +14,15 @@ from uuid import UUID
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from lorry.core.errors import LorryError, SourceError
+from lorry.core.checked_file import CheckedFile
+from lorry.core.errors import ErrorCode, LorryError, SourceError
 from lorry.core.model import DatasetDraft
 from lorry.gui.shell.inbox import Inbox
+from lorry.gui.shell.theme import Theme
+from lorry.gui.upload.check_run import CheckRun
 from lorry.gui.upload.file_queue import FileQueue
 from lorry.gui.upload.form_page import FormPage
+from lorry.gui.upload.start_gate import StartGate
 from lorry.text.error_text import describe
 
 if TYPE_CHECKING:
@@ -40,7 +44,7 @@ class FileFlow(QObject):
     files_chosen = Signal(object)
     ended = Signal()
 
-    def __init__(self, client: Client, inbox: Inbox, page: FormPage, window: QWidget) -> None:
+    def __init__(self, client: Client, inbox: Inbox, page: FormPage, theme: Theme, window: QWidget) -> None:
         super().__init__(window)
         self._client, self._inbox, self._page, self._window = client, inbox, page, window
         self._files = FileQueue()
@@ -51,8 +55,14 @@ class FileFlow(QObject):
         self._starting: dict[int, bool] = {}
         inbox.account_changed.connect(self._show_project)
         page.file_wanted.connect(self.choose_file)
-        page.submitted.connect(self._on_page_submitted)
         page.skip_wanted.connect(self._next)
+        page.check_wanted.connect(self._start_check)
+        self.check = CheckRun(client, inbox, self)
+        self.check.progressed.connect(page.check.show_progress)
+        self.check.found.connect(page.check.add_findings)
+        self.check.ended.connect(self._on_check_ended)
+        self.gate = StartGate(self.check, page, theme, window)
+        self.gate.passed.connect(self._hand_in)
 
     def start(self, paths: list[Path]) -> None:
         """Offer these files from the first on; none shows the empty form."""
@@ -68,8 +78,9 @@ class FileFlow(QObject):
             self._offer()
 
     def stop(self) -> None:
-        """The form is left: answers on the way are not wanted any more."""
+        """The form is left: answers on the way are not wanted any more, and neither is the check."""
         self._turn += 1
+        self._end_check()
 
     def give_up(self) -> None:
         """The form is cancelled: answers are not wanted, and an upload that is just being handed in must not stay."""
@@ -94,7 +105,7 @@ class FileFlow(QObject):
         self.files_chosen.emit([Path(name) for name in names])
 
     def _offer(self) -> None:
-        self._turn += 1
+        self.stop()
         self._page.set_position(*self._files.position)
         path = self._files.current
         if path is None:
@@ -112,12 +123,35 @@ class FileFlow(QObject):
     def _on_file_inspected(self, turn: int, draft: DatasetDraft) -> None:
         if turn == self._turn:
             self._page.show_file(draft)
+            self._start_check()
 
     def _on_file_refused(self, turn: int, error: LorryError) -> None:
         if turn == self._turn:
             self._page.show_empty(describe(error))
 
-    def _on_page_submitted(self, draft: DatasetDraft) -> None:
+    def _start_check(self) -> None:
+        path = self._files.current
+        if path is not None:
+            self.gate.begin()
+            self._page.begin_check()
+            self.check.start(path, self._page.fields.chosen_format)
+
+    def _end_check(self) -> None:
+        self.check.cancel()
+        self.gate.begin()
+
+    def _on_check_ended(self, outcome: CheckedFile | LorryError) -> None:
+        if isinstance(outcome, CheckedFile):
+            self._page.show_report(outcome.report)
+            self.gate.judge(outcome)
+        elif isinstance(outcome, SourceError) and outcome.code is not ErrorCode.FILE_CHANGED:
+            self.gate.begin()
+            self._page.show_empty(describe(outcome))
+        else:
+            self._page.show_check_failure(outcome)
+            self.gate.judge(None)
+
+    def _hand_in(self, draft: DatasetDraft, checked: CheckedFile | None) -> None:
         path = self._files.current
         if path is None:
             return
@@ -125,7 +159,7 @@ class FileFlow(QObject):
         self._starting[self._turn] = False
         # The client opens the file once more and writes the intent down.
         self._inbox.run(
-            lambda: self._client.upload(path, draft),
+            lambda: self._client.upload(path, draft, checked),
             partial(self._on_upload_queued, self._turn),
             partial(self._on_upload_refused, self._turn),
             receiver=self,

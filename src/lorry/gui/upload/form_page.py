@@ -1,60 +1,63 @@
-"""The first page of the dialog: which file, and how the dataset is called, described and formatted.
+"""The first page of the dialog: which file, how the dataset is called, and what the check of the file says.
 
-It knows drafts and sentences, neither files nor the client: the dialog looks at the file and hands the result in.
+It knows drafts, reports and sentences, neither files nor the client: the dialog looks at the file, has it checked and
+hands the result in.
 """
 
 from __future__ import annotations
 
 from pydantic import ValidationError
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QLineEdit,
-    QPlainTextEdit,
-    QPushButton,
-    QSizePolicy,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
-from lorry.core.model import NAME_MAX, DatasetDraft, DatasetFormat
-from lorry.gui.shell.combo_box import ComboBox
-from lorry.gui.shell.field import Field
-from lorry.gui.shell.safe_label import ElidedLabel
+from lorry.core.checked_file import CheckReport
+from lorry.core.errors import LorryError
+from lorry.core.model import DatasetDraft
 from lorry.gui.shell.theme import Theme
-from lorry.gui.shell.themed import IconView, ThemedLabel, push_button
+from lorry.gui.shell.themed import ThemedLabel, push_button, restyle
 from lorry.gui.shell.verdict import VerdictBox
+from lorry.gui.upload.check_panel import CheckPanel
+from lorry.gui.upload.check_words import file_line
 from lorry.gui.upload.drop_zone import DropZone
 from lorry.gui.upload.file_band import FileBand
 from lorry.gui.upload.footer import Footer
-from lorry.text.error_text import ErrorText, describe_draft_errors
-from lorry.text.format import format_label, size
+from lorry.gui.upload.form_fields import FormFields
+from lorry.text.error_text import ErrorText
 
 _KINDS = {".jsonl": "JSON lines", ".json": "JSON document"}
+_FIELDS_WIDTH = (240, 330)
 
 
 class FormPage(QWidget):
-    """Shows a drop zone until a usable file is known, then the fields.
+    """Shows a drop zone until a usable file is known, then the fields and beside them the check.
 
     Signals:
         file_wanted: choose a file in a file dialog.
-        submitted(DatasetDraft): upload it.
+        submitted(DatasetDraft): the main button was pressed and the draft is in order.
         skip_wanted, cancel_wanted: the buttons.
+        check_wanted: check the file again, because the user wants to or has chosen another format.
     """
 
     file_wanted = Signal()
     submitted = Signal(object)
     skip_wanted = Signal()
     cancel_wanted = Signal()
+    check_wanted = Signal()
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
+        self._theme = theme
         self._file: DatasetDraft | None = None
-        self._is_name_own = False
         self._is_starting = False
-        self._build_fields(theme)
+        #: The main act is to go past something: errors, or a check that has not ended.
+        self._is_held = False
+        self.check = CheckPanel(theme)
+        self.fields = FormFields(theme)
+        self.name_edit, self.name_field = self.fields.name_edit, self.fields.name_field
+        self.description_edit, self.format_box = self.fields.description_edit, self.fields.format_box
+        self.fields.edited.connect(self._check)
+        self.fields.format_chosen.connect(self.check_wanted)
+        self.check.again_wanted.connect(self.check_wanted)
         self._build_footer(theme)
         self._pages = QStackedWidget()
         self._pages.addWidget(self._build_drop_page(theme))
@@ -69,27 +72,9 @@ class FormPage(QWidget):
         self.set_position(1, 1)
         self.show_empty()
 
-    def _build_fields(self, theme: Theme) -> None:
-        self.name_edit = QLineEdit()
-        self.name_edit.setPlaceholderText("Couples and money, conflict arcs")
-        self.name_field = Field(theme, "Name", self.name_edit)
-        self.description_edit = QPlainTextEdit()
-        self.description_edit.setTabChangesFocus(True)
-        self.description_edit.setMinimumHeight(64)
-        self.description_field = Field(theme, "Description", self.description_edit, "optional", grows=True)
-        self.format_box = ComboBox(theme)
-        for dataset_format in DatasetFormat:
-            self.format_box.addItem(format_label(dataset_format), dataset_format)
-        self.format_field = Field(theme, "Format", self.format_box)
-        self._project = ElidedLabel()
-        self.name_edit.textEdited.connect(self._on_name_edited)
-        self.name_edit.textChanged.connect(self._check)
-        self.description_edit.textChanged.connect(self._check)
-        self.format_box.currentIndexChanged.connect(self._check)
-
     def _build_footer(self, theme: Theme) -> None:
         self.upload_button = push_button(theme, "Upload", kind="primary", icon="upload")
-        self.upload_button.clicked.connect(self._on_upload_clicked)
+        self.upload_button.clicked.connect(self.submit)
         self._cancel = push_button(theme, "Cancel")
         self._cancel.clicked.connect(self.cancel_wanted)
         self.position_label = ThemedLabel(theme, "", "body", "second")
@@ -118,24 +103,13 @@ class FormPage(QWidget):
         line = QFrame()
         line.setProperty("kind", "line")
 
-        target = QWidget()
-        project = QHBoxLayout(target)
-        project.setContentsMargins(0, 0, 0, 0)
-        project.setSpacing(8)
-        self._project_icon = IconView(theme, "database", "text2", 16)
-        project.addWidget(self._project_icon)
-        project.addWidget(self._project, 1)
-        last_row = QHBoxLayout()
-        last_row.setSpacing(24)
-        last_row.addWidget(self.format_field, 1)
-        last_row.addWidget(Field(theme, "Upload to", target, grows=True), 1)
-
-        body = QVBoxLayout()
+        self.fields.setMinimumWidth(_FIELDS_WIDTH[0])
+        self.fields.setMaximumWidth(_FIELDS_WIDTH[1])
+        body = QHBoxLayout()
         body.setContentsMargins(20, 16, 20, 20)
-        body.setSpacing(16)
-        body.addWidget(self.name_field)
-        body.addWidget(self.description_field, 1)
-        body.addLayout(last_row)
+        body.setSpacing(24)
+        body.addWidget(self.fields, 3)
+        body.addWidget(self.check, 7)
         self._fields = page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
@@ -158,12 +132,11 @@ class FormPage(QWidget):
     @property
     def project(self) -> str:
         """Where the dataset goes, as shown."""
-        return self._project.text
+        return self.fields.project
 
     def set_project(self, project: str, *, is_local: bool = False) -> None:
         """Where the dataset goes; `is_local`: to a server on this computer."""
-        self._project.set_text(project)
-        self._project_icon.show_icon("monitor" if is_local else "database", "text2")
+        self.fields.set_project(project, is_local=is_local)
 
     def set_position(self, number: int, count: int) -> None:
         """Which of several chosen files this is, counted from 1."""
@@ -173,8 +146,7 @@ class FormPage(QWidget):
 
     def show_empty(self, problem: ErrorText | None = None) -> None:
         """No usable file: offer to drop or choose one, and say what was wrong with the last."""
-        self._file = None
-        self._end_starting()
+        self._forget_file()
         self.problem_box.setVisible(problem is not None)
         if problem is not None:
             self.problem_box.show_verdict("error", problem.what, problem.meaning)
@@ -184,8 +156,7 @@ class FormPage(QWidget):
 
     def show_reading(self, file_name: str) -> None:
         """A file was chosen and is being looked at; what was typed stays."""
-        self._file = None
-        self._end_starting()
+        self._forget_file()
         self._band.show_file(file_name, "Reading…")
         self._pages.setCurrentIndex(1)
         self._set_reason("Reading the file…")
@@ -193,14 +164,33 @@ class FormPage(QWidget):
     def show_file(self, file: DatasetDraft) -> None:
         """The file can be uploaded. Its name suggests the dataset's unless the user has typed one."""
         self._file = file
-        suffix = file.file_name[file.file_name.rfind(".") :].lower()
-        self._band.show_file(file.file_name, f"{size(file.file_size)} · {_KINDS.get(suffix, 'JSON')}")
-        if not self._is_name_own:
-            self.name_edit.setText(file.name)
-            self.format_box.setCurrentIndex(self.format_box.findData(file.format))
+        self._show_facts(None)
+        self.fields.suggest(file)
         self._pages.setCurrentIndex(1)
         self._check()
         self.take_focus()
+
+    def begin_check(self) -> None:
+        """A check of the file starts; what an earlier one said does not hold any more."""
+        self.check.clear()
+        self._set_held(False)
+
+    def show_report(self, report: CheckReport) -> None:
+        """The check has ended: its verdict, and what it says about the file's layout and format."""
+        self.fields.show_found_format(report.format)
+        self._show_facts(report)
+        self.check.show_report(report)
+        self._set_held(report.errors > 0)
+
+    def show_check_failure(self, error: LorryError) -> None:
+        """The check came to nothing; the file can be uploaded all the same."""
+        self.check.show_failure(error)
+        self._set_held(False)
+
+    def show_waiting(self, is_waiting: bool) -> None:
+        """Whether the upload waits for the end of the check."""
+        self.check.show_waiting(is_waiting)
+        self._set_held(is_waiting)
 
     def show_problem(self, problem: ErrorText) -> None:
         """The upload could not be started; said beside the button."""
@@ -221,31 +211,29 @@ class FormPage(QWidget):
 
     def take_focus(self) -> None:
         """Put the focus where the user goes on, and Return on the act that is next."""
-        self.main_button.setDefault(True)
+        self._set_default()
         if self._file is None:
             self.drop_zone.choose_button.setFocus()
         else:
             self.name_edit.setFocus()
             self.name_edit.selectAll()
 
-    def _end_starting(self) -> None:
-        self._is_starting = False
-        self._fields.setEnabled(True)
-        self.skip_button.setEnabled(True)
+    def submit(self) -> None:
+        """What the main button does: the draft goes out, or the fields say what is wrong with it."""
+        try:
+            draft = self.fields.draft(self._file)
+        except ValidationError:
+            self._check()
+            return
+        self.submitted.emit(draft)
 
     def clear(self) -> None:
         """Forget what was typed, for the next file."""
-        self._is_name_own = False
-        self.name_edit.clear()
-        self.description_edit.clear()
-        self.name_field.set_problem("")
+        self.fields.clear()
 
     def recall(self, draft: DatasetDraft) -> None:
         """Begin with what was typed for an upload that failed; the next file changes none of it."""
-        self.name_edit.setText(draft.name)
-        self.description_edit.setPlainText(draft.description or "")
-        self.format_box.setCurrentIndex(self.format_box.findData(draft.format))
-        self._is_name_own = True
+        self.fields.recall(draft)
 
     def draft(self) -> DatasetDraft:
         """What is typed, as a draft.
@@ -253,39 +241,48 @@ class FormPage(QWidget):
         Raises:
             pydantic.ValidationError: one entry per bad field.
         """
-        file = self._file
-        return DatasetDraft(
-            name=self.name_edit.text(),
-            description=self.description_edit.toPlainText().strip() or None,
-            file_name=file.file_name if file else "",
-            file_size=file.file_size if file else 0,
-            format=DatasetFormat(self.format_box.currentData()),
-        )
+        return self.fields.draft(self._file)
 
-    def _on_name_edited(self, text: str) -> None:
-        self._is_name_own = bool(text)
+    def _forget_file(self) -> None:
+        self._file = None
+        self._end_starting()
+        self.fields.show_found_format(None)
+        self.begin_check()
 
-    def _on_upload_clicked(self) -> None:
-        try:
-            draft = self.draft()
-        except ValidationError:
-            self._check()
-            return
-        self.submitted.emit(draft)
+    def _show_facts(self, report: CheckReport | None) -> None:
+        if self._file is not None:
+            suffix = self._file.file_name[self._file.file_name.rfind(".") :].lower()
+            facts = file_line(_KINDS.get(suffix, "JSON"), self._file.file_size, report)
+            self._band.show_file(self._file.file_name, facts)
+
+    def _set_held(self, is_held: bool) -> None:
+        """Past errors or an unfinished check leads only an act that is not the screen's blue one, nor Return's."""
+        self._is_held = is_held
+        restyle(self.upload_button, kind="" if is_held else "primary")
+        self._theme.bind_icon(self.upload_button, "upload", "text" if is_held else "onAccent")
+        self.upload_button.setText("Upload anyway…" if is_held else "Upload")
+        self._set_default()
+        self._check()
+
+    def _set_default(self) -> None:
+        self.upload_button.setDefault(self._file is not None and not self._is_held)
+        self.drop_zone.choose_button.setDefault(self._file is None)
+
+    def _end_starting(self) -> None:
+        self._is_starting = False
+        self._fields.setEnabled(True)
+        self.skip_button.setEnabled(True)
 
     def _check(self) -> None:
-        used = len(self.name_edit.text().strip())
-        self.name_field.set_note(f"{used} of {NAME_MAX}", is_wrong=used > NAME_MAX)
+        self.fields.show_count()
         if self._file is None or self._is_starting:
             return
-        problems: dict[str, str] = {}
-        try:
-            self.draft()
-        except ValidationError as error:
-            problems = describe_draft_errors(error)
-        self.name_field.set_problem(problems.get("name", ""))
-        file_problem = problems.get("file_size") or problems.get("file_name")
-        self._set_reason(file_problem or ("Correct the name first." if problems else ""), is_ready=not problems)
+        problem = self.fields.mark_problems(self._file)
+        self._set_reason(problem or self._waiting_reason, is_ready=not problem)
+
+    @property
+    def _waiting_reason(self) -> str:
+        return "Starts as soon as the check has found no errors." if self.check.is_waiting else ""
 
     def _set_reason(self, reason: str, *, is_ready: bool = False) -> None:
         self._reason.set_tone("second")

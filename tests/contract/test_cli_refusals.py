@@ -26,7 +26,7 @@ def sentence(ended: Ended) -> str:
     assert ended.stdout == ""
     assert "Traceback" not in ended.stderr and "Error:" not in ended.stderr
     text = ended.complaint
-    assert text.endswith(".") and len(text) < 300, text
+    assert text.endswith(".") and len(text) < 350, text
     return text
 
 

@@ -41,7 +41,7 @@ def command_parser() -> argparse.ArgumentParser:
     upload.add_argument("--description", help="what the dataset is")
     upload.add_argument("--format", choices=[kind.value for kind in DatasetFormat], help="format of the file")
     upload.add_argument("--wait", action="store_true", help="wait for the server's verdict")
-    upload.add_argument("--anyway", action="store_true", help="upload a file even if `lorry check` finds errors in it")
+    upload.add_argument("--anyway", action="store_true", help="upload a file even if its check finds errors")
 
     listing = add("list", "List your datasets, newest first.")
     listing.add_argument("--status", choices=[status.value for status in DatasetStatus])
@@ -59,6 +59,15 @@ def command_parser() -> argparse.ArgumentParser:
     check = add("check", "Check a dataset file without uploading it. Exit code 0: clean, 1: findings, 2: cannot run.")
     check.add_argument("file", type=Path, metavar="FILE")
     check.add_argument("--format", choices=[kind.value for kind in DatasetFormat])
+    check.add_argument("--all", action="store_true", help="list every finding that was kept, up to 1,000 a code")
+    check.add_argument("--sarif", type=Path, metavar="FILE", help="write the findings as SARIF 2.1.0 too")
+    copies = check.add_mutually_exclusive_group()
+    copies.add_argument("--fix", action="store_true", help="write a copy with the safe fixes beside the file")
+    copies.add_argument("--convert", action="store_true", help="make conversation lines of another tool's format")
+    check.add_argument(
+        "--map-roles", action="store_true", help="in the fixed copy write human as user, gpt as assistant…"
+    )
+    check.add_argument("--merge-turns", action="store_true", help="in the fixed copy merge turns of the same role")
 
     add("doctor", "Check the connection and the project.")
 

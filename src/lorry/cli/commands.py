@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 from pydantic import ValidationError
 
+from lorry.cli.checking import run_check
 from lorry.cli.output import (
     dataset_facts,
     dataset_table,
     error_details,
     error_sentence,
-    finding_line,
     print_failure,
     print_result,
 )
 from lorry.cli.transfers import Follower, Outcome, draft_for, failed
+from lorry.cli.upload_checks import record_anyway, refusal, same_content_line, warning_line
 from lorry.core.client import Client
 from lorry.core.errors import ErrorCode, LorryError, RejectedError
 from lorry.core.model import DatasetFormat, DatasetQuery, DatasetStatus
 from lorry.core.paths import Paths
 from lorry.text import format as fmt
 from lorry.text.error_text import damaged_journal
+
+log = logging.getLogger(__name__)
 
 #: Builds and closes a client. Making one starts the local workspace if no other project is named.
 ClientFactory = Callable[[], AbstractContextManager[Client]]
@@ -105,13 +110,39 @@ def _upload(arguments: argparse.Namespace, around: Surroundings) -> int:
         client.read_limits()
         outcomes = []
         for path in arguments.files:
-            try:
-                draft = draft_for(client, path, arguments.name, arguments.description, arguments.format)
-                outcomes.append(follower.add(client.upload(path, draft), str(path)))
-            except (LorryError, ValidationError) as error:
-                outcomes.append(failed(path, error))
+            outcomes.append(_check_and_queue(client, follower, path, arguments))
         follower.run()
     return _report(outcomes, as_json=arguments.json)
+
+
+def _check_and_queue(client: Client, follower: Follower, path: Path, arguments: argparse.Namespace) -> Outcome:
+    """Check a file and queue its upload, unless the check says that it is not to be uploaded."""
+    try:
+        draft = draft_for(client, path, arguments.name, arguments.description, arguments.format)
+        checked = follower.wait_for_check(client.check_file(path, arguments.format), path)
+        report = checked.report
+        refused = refusal(path, report)
+        if refused is not None and not arguments.anyway:
+            return Outcome(str(path), status="failed", sentence=refused[0], details=refused[1])
+        if refused is not None:
+            follower.say(record_anyway(path, report))
+        follower.say(warning_line(path, report))
+        follower.say(_same_content(client, path, report.checksums["whole"]))
+        if arguments.format is None and report.format is not None:
+            draft = draft.model_copy(update={"format": DatasetFormat(report.format)})
+        return follower.add(client.upload(path, draft, checked), str(path))
+    except (LorryError, ValidationError) as error:
+        return failed(path, error)
+
+
+def _same_content(client: Client, path: Path, sha256: str) -> str:
+    """A line about a dataset with the same content; "" without one, or when the server cannot say now."""
+    try:
+        same = client.find_same_content(sha256)
+    except LorryError as error:
+        log.info("whether the content is there already is not known: %s", error)
+        return ""
+    return same_content_line(path, same) if same else ""
 
 
 def _resume(arguments: argparse.Namespace, around: Surroundings) -> int:
@@ -188,24 +219,7 @@ def _show(arguments: argparse.Namespace, around: Surroundings) -> int:
 
 
 def _check(arguments: argparse.Namespace, _around: Surroundings) -> int:
-    from lorry.core.checks import check_file
-
-    try:
-        report = check_file(arguments.file, declared_format=arguments.format)
-    except OSError as error:
-        name = fmt.safe_name(str(arguments.file))
-        sentence = f"{name} cannot be checked: {error.strerror or 'it cannot be read'}."
-        print_failure(sentence, {"code": "file_unreadable", "path": str(arguments.file)}, as_json=arguments.json)
-        return 2
-    lines = [finding_line(f.level, f.code, f.line, f.column, f.message, f.suggestion) for f in report.findings]
-    statistics = report.statistics
-    summary = (
-        f"{fmt.plural(report.counts['error'], 'error')}, {fmt.plural(report.counts['warning'], 'warning')}. "
-        f"{fmt.count(statistics['conversations'])} conversations, "
-        f"{fmt.count(statistics['training_pairs'])} training pairs, {fmt.tokens(statistics['tokens'])} tokens."
-    )
-    print_result(report.to_dict(), "\n".join([*lines, summary]), as_json=arguments.json)
-    return 0 if report.clean else 1
+    return run_check(arguments)
 
 
 def _doctor(arguments: argparse.Namespace, around: Surroundings) -> int:

@@ -21,6 +21,7 @@ from lorry.text.error_text import describe
 
 #: On a terminal the progress line is redrawn this often (s), elsewhere a new line is written this often.
 _REDRAW_S, _NEW_LINE_S = 0.2, 2.0
+_QUIET_S = 0.5
 
 
 def accept_any_text() -> None:
@@ -129,21 +130,31 @@ def _align(rows: Sequence[Sequence[str]], *, right: set[int]) -> list[str]:
 class ProgressLine:
     """Live progress on stderr: one line that is redrawn on a terminal, a line now and then elsewhere."""
 
-    def __init__(self, *, enabled: bool) -> None:
+    def __init__(self, *, enabled: bool, quiet_at_first: bool = False) -> None:
+        """With `quiet_at_first` nothing is shown of what is over at once."""
         self._enabled = enabled
         self._is_terminal = sys.stderr.isatty()
-        self._next_at = 0.0
+        self._next_at = time.monotonic() + _QUIET_S if quiet_at_first else 0.0
         self._open = False
         self._last = ""
 
     def show(self, transfers: Sequence[Transfer]) -> None:
         """Show how the running transfers stand, not more often than is good to read."""
-        now = time.monotonic()
         active = [t for t in transfers if t.state in (TransferState.RUNNING, TransferState.WAITING)]
-        if not self._enabled or not active or now < self._next_at:
-            return
+        if active and self._is_due():
+            self._write(" · ".join(_progress_text(t) for t in active))
+
+    def show_text(self, text: str) -> None:
+        """Show a line that the next one replaces, not more often than is good to read."""
+        if self._is_due():
+            self._write(text)
+
+    def _is_due(self) -> bool:
+        now = time.monotonic()
+        if not self._enabled or now < self._next_at:
+            return False
         self._next_at = now + (_REDRAW_S if self._is_terminal else _NEW_LINE_S)
-        self._write(" · ".join(_progress_text(t) for t in active))
+        return True
 
     def say(self, text: str) -> None:
         """Write a line that stays."""

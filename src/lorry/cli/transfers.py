@@ -11,16 +11,17 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from lorry.cli.output import ProgressLine, error_details, error_sentence
+from lorry.core.checked_file import CheckedFile
 from lorry.core.client import Client
 from lorry.core.errors import LorryError
-from lorry.core.events import DatasetChanged, DatasetGone, TransferChanged, TransferRemoved
+from lorry.core.events import DatasetChanged, DatasetGone, FileChecked, TransferChanged, TransferRemoved
 from lorry.core.model import Dataset, DatasetDraft, DatasetStatus
 from lorry.core.transfers import Transfer, TransferState, WaitReason
 from lorry.text import format as fmt
 from lorry.text.error_text import describe_draft_errors
 
 _TICK_S = 0.1
-_KEPT = "What was sent is kept; go on with: lorry resume"
+_KEPT = "What was sent is kept; `lorry resume` goes on with it."
 
 
 @dataclass(slots=True)
@@ -79,6 +80,7 @@ class Follower:
         self._open: dict[UUID, Outcome] = {}
         self._cleaning: set[UUID] = set()
         self._said: dict[UUID, str] = {}
+        self._checked: dict[UUID, CheckedFile | LorryError] = {}
         client.subscribe(self._wake.set)
 
     def add(self, dataset_id: UUID, file: str) -> Outcome:
@@ -93,21 +95,44 @@ class Follower:
     def run(self) -> None:
         """Return when every upload has ended, and with it what a failed one had made on the server."""
         while self._open or self._cleaning:
-            self._wake.wait(_TICK_S)
-            self._wake.clear()
-            for event in self._client.drain():
-                if isinstance(event, TransferChanged):
-                    self._transfer(event.transfer)
-                elif isinstance(event, TransferRemoved):
-                    self._cleaning.discard(event.dataset_id)
-                elif isinstance(event, DatasetChanged):
-                    self._dataset(event.dataset)
-                elif isinstance(event, DatasetGone) and event.dataset_id in self._open:
-                    outcome = self._open.pop(event.dataset_id)
-                    outcome.status = "gone"
-                    outcome.sentence = "The dataset was deleted while the server validated it."
+            self._take_events()
             self._line.show(self._client.snapshot())
         self._line.end()
+
+    def wait_for_check(self, check_id: UUID, path: Path) -> CheckedFile:
+        """Return what a check found, following the uploads meanwhile. Raises LorryError if it could not be done."""
+        name = fmt.safe_name(path.name)
+        while check_id not in self._checked:
+            self._take_events()
+            progress = self._client.check_progress(check_id)
+            if progress is not None and progress.done_bytes:
+                self._line.show_text(f"{name}: Checking, {progress.percent} %")
+        outcome = self._checked.pop(check_id)
+        if isinstance(outcome, LorryError):
+            raise outcome
+        return outcome
+
+    def say(self, text: str) -> None:
+        """Write a line that stays, if there is one to write."""
+        if text:
+            self._line.say(text)
+
+    def _take_events(self) -> None:
+        self._wake.wait(_TICK_S)
+        self._wake.clear()
+        for event in self._client.drain():
+            if isinstance(event, TransferChanged):
+                self._transfer(event.transfer)
+            elif isinstance(event, TransferRemoved):
+                self._cleaning.discard(event.dataset_id)
+            elif isinstance(event, DatasetChanged):
+                self._dataset(event.dataset)
+            elif isinstance(event, FileChecked):
+                self._checked[event.check_id] = event.outcome
+            elif isinstance(event, DatasetGone) and event.dataset_id in self._open:
+                outcome = self._open.pop(event.dataset_id)
+                outcome.status = "gone"
+                outcome.sentence = "The dataset was deleted while the server validated it."
 
     def _transfer(self, transfer: Transfer) -> None:
         outcome = self._open.get(transfer.dataset_id)

@@ -136,6 +136,11 @@ class Client(UploadCommands):
         with during("read the dataset"):
             return self._remote.datasets.get(dataset_id)
 
+    def find_same_content(self, sha256: str) -> tuple[Dataset, ...]:
+        """The user's datasets that hold a file with this SHA-256 (lower-case hex), newest first. Raises LorryError."""
+        with during("look for the same content"):
+            return self._remote.datasets.find_same_content(sha256)
+
     def create_dataset(self, draft: DatasetDraft) -> UploadTicket:
         """Make a dataset row and get leave to send its file; nothing stays behind on failure. Raises LorryError."""
         user_id, dataset_id = self._user_id(), uuid4()

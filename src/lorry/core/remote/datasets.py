@@ -28,6 +28,8 @@ LIST_COLUMNS = (
     "total_training_pairs,total_validation_pairs,total_tokens,avg_turns_per_conversation,avg_tokens_per_turn,"
     "training_ready,validated_at,validation_errors,error_message,created_at,updated_at,deleted_at"
 )
+#: More datasets of the same content than this are not named.
+_MOST_SAME = 10
 
 
 class DatasetsApi:
@@ -76,6 +78,12 @@ class DatasetsApi:
         if dataset is None:
             raise RejectedError(ErrorCode.NOT_FOUND, f"no dataset {dataset_id}")
         return dataset
+
+    def find_same_content(self, sha256: str) -> tuple[Dataset, ...]:
+        """The user's datasets whose whole file has this SHA-256 (lower-case hex), newest first, at most ten."""
+        request: Any = self._rest.table("datasets").select(LIST_COLUMNS).eq("checksums->>whole", sha256)
+        answer = _run(request.is_("deleted_at", "null").order("created_at", desc=True).limit(_MOST_SAME))
+        return tuple(_parse(row) for row in _rows(answer))
 
     def list(self, query: DatasetQuery) -> DatasetPage:
         """One page of the user's datasets, newest first, deleted ones left out."""

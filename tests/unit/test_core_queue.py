@@ -107,7 +107,7 @@ def test_what_waits_for_the_network_does_not_hold_up_the_others(yard: Yard) -> N
     offline = NetworkError(ErrorCode.OFFLINE)
     yard.end(a, WAITING, waits_for=WaitReason.NETWORK, error=offline, retry_at=time.monotonic() + 600)
     yard.runs(b)
-    transfer = a.transfer()
+    transfer = a.seen()
     assert transfer.waits_for is WaitReason.NETWORK and transfer.error is offline
     assert transfer.retry_in_s == pytest.approx(600, abs=10)
     yard.queue.hurry()

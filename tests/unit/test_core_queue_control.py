@@ -29,7 +29,7 @@ def yard(tmp_path: Path) -> Iterator[Yard]:
 def test_a_waiting_upload_is_paused_at_once_and_stays_so(yard: Yard) -> None:
     a, b = yard.add("a"), yard.add("b")
     yard.control.pause(ids(a))
-    assert (a.state, a.transfer().waits_for) == (PAUSED, None)
+    assert (a.state, a.seen().waits_for) == (PAUSED, None)
     kept = yard.kept(a)
     assert kept is not None and kept.paused
     yard.open()
@@ -119,7 +119,7 @@ def test_what_may_have_left_something_is_cleared_away_when_it_is_its_turn(yard: 
     yard.control.cancel(ids(a))
     kept = yard.kept(a)
     assert kept is not None and kept.cancelling and not kept.paused
-    assert (a.state, a.transfer().is_cancelling) == (WAITING, True)
+    assert (a.state, a.seen().is_cancelling) == (WAITING, True)
     yard.control.pause()
     assert a.state is WAITING, "what was given up is not paused"
     yard.open()
@@ -132,7 +132,7 @@ def test_a_running_upload_is_given_up_whatever_it_was_told_before(yard: Yard) ->
     yard.runs(a)
     yard.control.pause(ids(a))
     yard.control.cancel(ids(a))
-    assert (a.is_given_up, a.transfer().is_cancelling) == (True, True)
+    assert (a.is_given_up, a.seen().is_cancelling) == (True, True)
     kept = yard.kept(a)
     assert kept is not None and kept.cancelling, "noted at once, should the program be killed now"
 
@@ -159,7 +159,7 @@ def test_a_failed_upload_starts_again_with_nothing_remembered(yard: Yard) -> Non
     assert (a.state, a.error, a.attempts, a.failing_since) == (WAITING, None, 0, None)
     kept = yard.kept(a)
     assert kept is not None and (kept.last_error, kept.restarts) == ("", ())
-    assert (a.transfer().restarted, a.transfer().resumed_at_bytes) == (None, None)
+    assert (a.seen().restarted, a.seen().resumed_at_bytes) == (None, None)
 
 
 def test_a_changed_file_is_taken_as_it_is_now(yard: Yard) -> None:
@@ -170,8 +170,8 @@ def test_a_changed_file_is_taken_as_it_is_now(yard: Yard) -> None:
     kept = yard.kept(a)
     assert kept is not None and kept == a.job
     assert (kept.stamp.size_bytes, kept.draft.file_size, kept.starting_over, kept.checksums) == (27, 27, True, None)
-    assert (a.state, a.transfer().restarted) == (WAITING, RestartReason.CHANGED)
-    assert a.transfer().progress.size_bytes == 27
+    assert (a.state, a.seen().restarted) == (WAITING, RestartReason.CHANGED)
+    assert a.seen().progress.size_bytes == 27
 
 
 @pytest.mark.parametrize(("spoil", "code"), [("gone", "file_missing"), ("empty", "file_empty"), ("large", "too_large")])

@@ -126,6 +126,20 @@ def test_what_may_have_left_something_is_cleared_away_when_it_is_its_turn(yard: 
     yard.runs(a)
 
 
+def test_what_was_given_up_takes_no_place_of_those_at_work(yard: Yard) -> None:
+    a, b, c, d = (yard.add(name, row_seen=True) for name in "abcd")
+    yard.open()
+    yard.runs(a, b)
+    assert yard.queue.threads == 2
+    yard.control.cancel(ids(d))
+    yard.runs(a, b, d)
+    assert (yard.queue.threads, c.state) == (3, WAITING)
+    yard.queue.drop(d)
+    yard.runs(a, b)
+    yard.end(a)
+    yard.runs(b, c)
+
+
 def test_a_running_upload_is_given_up_whatever_it_was_told_before(yard: Yard) -> None:
     a = yard.add("a")
     yard.open()

@@ -117,7 +117,7 @@ class Engine:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _have_threads(self) -> None:
-        while len(self._threads) < self.queue.workers:
+        while len(self._threads) < self.queue.threads:
             thread = threading.Thread(target=self._work, name=f"lorry-transfer-{len(self._threads) + 1}", daemon=True)
             self._threads.append(thread)
             thread.start()

@@ -50,6 +50,12 @@ class UploadQueue:
             self._workers = min(MAX_WORKERS, max(1, number))
             self.wake()
 
+    @property
+    def threads(self) -> int:
+        """How many threads there is work for: one more while something is to be cleared away."""
+        with self.lock:
+            return self._workers + any(live.job.cancelling for live in self.lives.values())
+
     def add(self, live: Live) -> None:
         """Put an upload at the end."""
         with self.lock:
@@ -71,15 +77,19 @@ class UploadQueue:
             return None
 
     def _next(self) -> tuple[Live | None, float | None]:
-        """The upload whose turn it is, or how long until one may be (s)."""
-        running = sum(live.state is TransferState.RUNNING for live in self.lives.values())
-        if running >= self._workers:
-            return None, None
+        """The upload whose turn it is, or how long until one may be (s).
+
+        What was given up takes no place: clearing it away is short, and may not wait for hours of sending.
+        """
+        running = sum(live.state is TransferState.RUNNING and not live.job.cancelling for live in self.lives.values())
+        is_full = running >= self._workers
         now, wait_s = time.monotonic(), None
         for live in self.lives.values():
             if live.state is not TransferState.WAITING:
                 continue
             if live.waits_for is WaitReason.SIGN_IN and live.retry_at is None:
+                continue
+            if is_full and not live.job.cancelling:
                 continue
             left_s = (live.retry_at or now) - now
             if left_s <= 0:

@@ -176,16 +176,16 @@ export class DocumentCheck {
   private takeMember(next: string): void {
     const key = this.keys.at(-1)!;
     if (LIST_KEYS.includes(key) && next === "[") return this.openList([key]);
-    const { row, value } = this.readMemberValue();
+    const { row, value } = this.readMemberValue([key]);
     if (METADATA_KEYS.includes(key) && value !== null) this.intake.takeMetadata(value, key, new Member(row));
     this.phase = "memberEnd";
   }
 
   /** Read a key or a value beside the main list; a value over the limit is passed over. */
-  private readMemberValue(): { row: Row; value: Json } {
+  private readMemberValue(prefix: Path = []): { row: Row; value: Json } {
     const window = this.window;
     if (!window.peek()) this.complain("Not JSON: a value was expected here");
-    const start = new Row("", ...window.lineAndColumn());
+    const start = new Row("", ...window.lineAndColumn(), prefix);
     let raw: Uint8Array;
     try {
       raw = window.value(MAX_ROW_BYTES);

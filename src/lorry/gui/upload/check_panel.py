@@ -161,7 +161,7 @@ class CheckPanel(QWidget):
             self.model.show_findings(findings)
         rows = self.model.rowCount()
         self._pages.setCurrentIndex(1 if rows else 0)
-        self.more_label.setText(f"{count(rows)} shown and {count(total - rows)} more" if total > rows else "")
+        self.more_label.setText(f"{count(rows)} shown, and {count(total - rows)} more" if total > rows else "")
         self.copy_button.setEnabled(rows > 0)
 
     def _announce(self) -> None:

@@ -28,7 +28,7 @@ FOREIGN = {
     "preference": "preference pairs (DPO or KTO)",
     "text": "plain text rows",
 }
-FACT_CAPTIONS = ("Conversations", "Training pairs", "Tokens", "Turns each")
+FACT_CAPTIONS = ("Conversations", "Training pairs", "Tokens", "Turns a conversation")
 _LINE_LAYOUTS = ("conversation_lines", "pair_lines")
 _NO_LAYOUT = "unknown"
 #: The rule that a row has no known layout.

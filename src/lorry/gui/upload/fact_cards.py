@@ -29,7 +29,7 @@ class NumbersCard(QFrame):
         row.setSpacing(16)
         self._values = []
         for caption in captions:
-            value = ThemedLabel(theme, MISSING, "subtitle", selectable=True)
+            value = ThemedLabel(theme, MISSING, "subtitle")
             column = QVBoxLayout()
             column.setSpacing(2)
             column.addWidget(value)

@@ -127,6 +127,7 @@ class FileFlow(QObject):
 
     def _on_file_refused(self, turn: int, error: LorryError) -> None:
         if turn == self._turn:
+            self._end_check()
             self._page.show_empty(describe(error))
 
     def _start_check(self) -> None:
@@ -145,15 +146,33 @@ class FileFlow(QObject):
             self._page.show_report(outcome.report)
             self.gate.judge(outcome)
         elif isinstance(outcome, SourceError) and outcome.code is not ErrorCode.FILE_CHANGED:
-            self.gate.begin()
-            self._page.show_empty(describe(outcome))
+            self._look_again(outcome)
         else:
-            self._page.show_check_failure(outcome)
+            self._on_check_failed(self._turn, outcome)
+
+    def _look_again(self, error: SourceError) -> None:
+        """The check could not read the file: the client says best why, or that it can be read now."""
+        path = self._files.current
+        if path is None:
+            return
+        self._inbox.run(
+            lambda: self._client.inspect_file(path),
+            partial(self._on_file_still_there, self._turn, error),
+            partial(self._on_file_refused, self._turn),
+            receiver=self,
+        )
+
+    def _on_file_still_there(self, turn: int, error: LorryError, _draft: DatasetDraft) -> None:
+        self._on_check_failed(turn, error)
+
+    def _on_check_failed(self, turn: int, error: LorryError) -> None:
+        if turn == self._turn:
+            self._page.show_check_failure(error)
             self.gate.judge(None)
 
     def _hand_in(self, draft: DatasetDraft, checked: CheckedFile | None) -> None:
         path = self._files.current
-        if path is None:
+        if path is None or self._turn in self._starting:
             return
         self._page.show_starting()
         self._starting[self._turn] = False
@@ -183,6 +202,7 @@ class FileFlow(QObject):
         if turn != self._turn:
             return
         if isinstance(error, SourceError):
+            self._end_check()
             self._page.show_empty(describe(error))
         else:
             self._page.show_problem(describe(error))

@@ -129,7 +129,9 @@ def cell_text(finding: Finding, column: Column, limit: int | None = None) -> str
         return MISSING if finding.line is None else count(finding.line)
     if column is Column.COLUMN:
         return MISSING if finding.column is None else count(finding.column)
-    return safe_name(_raw_text(finding, column)[:limit])
+    text = _raw_text(finding, column)[:limit]
+    # Nearly all texts are; looking at every character of a thousand rows would hold the window up when they are copied.
+    return text if text.isprintable() else safe_name(text)
 
 
 def _raw_text(finding: Finding, column: Column) -> str:

@@ -22,6 +22,8 @@ from lorry.gui.upload.findings_cells import (
 from lorry.gui.upload.findings_model import HEADERS, Column, FindingsModel
 
 _HEADER_HEIGHT, _ROW_HEIGHT = 30, 32
+#: A word that is given exactly its width is cut at some font sizes.
+_SLACK = 4
 #: The message keeps this much, or the advice and then the column number are left to the strip below.
 _MESSAGE_WIDTH, _ADVICE_WIDTH = 220, 150
 _SAMPLES = {
@@ -134,7 +136,7 @@ class FindingsTable(QTableView):
         metrics, header = QFontMetrics(self._theme.font("body")), self.horizontalHeader()
         widths = {}
         for column, sample in _SAMPLES.items():
-            own = metrics.horizontalAdvance(sample) + (ICON + ICON_GAP if column is Column.LEVEL else 0)
+            own = metrics.horizontalAdvance(sample) + _SLACK + (ICON + ICON_GAP if column is Column.LEVEL else 0)
             words = metrics.horizontalAdvance(HEADERS[column]) + ARROW + ARROW_GAP
             widths[column] = max(own, words) + PAD + (FIRST_PAD if column is Column.LEVEL else PAD)
         rest = self.viewport().width() - sum(widths.values())

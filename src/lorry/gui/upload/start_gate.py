@@ -104,6 +104,8 @@ class StartGate(QObject):
             return
         found = f"{self._errors} errors" if self._checked else "the check had not ended"
         log.info("the user chose to upload anyway: %s", found)
+        # It waits for nothing now: the end of the check must not start it a second time.
+        self._stop_waiting()
         self.passed.emit(draft, self._checked)
 
     def _stop_waiting(self) -> None:

@@ -124,6 +124,8 @@ def test_killed_again_and_again_it_comes_home(
     moments = random.Random(seed)
     proxy.on(BYTES, Throttle(4_000_000))
     process = lorry.start("upload", made.path)
+    # Before that the file is only being checked: nothing is there to be resumed.
+    wait_until(lambda: rows(alice.server, user_id=alice.id), 40, "the row")
     for _ in range(5):
         run_for(process, proxy, moments.randrange(1, 8))
         end(process, signal.SIGKILL)

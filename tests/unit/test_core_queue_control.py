@@ -134,10 +134,10 @@ def test_what_was_given_up_takes_no_place_of_those_at_work(yard: Yard) -> None:
     yard.control.cancel(ids(d))
     yard.runs(a, b, d)
     assert (yard.queue.threads, c.state) == (3, WAITING)
-    yard.queue.drop(d)
-    yard.runs(a, b)
     yard.end(a)
-    yard.runs(b, c)
+    yard.runs(b, c, d)
+    yard.queue.drop(d)
+    assert yard.queue.threads == 2
 
 
 def test_a_running_upload_is_given_up_whatever_it_was_told_before(yard: Yard) -> None:

@@ -181,7 +181,6 @@ class Upload:
 
     def _send(self) -> None:
         offset_bytes = self._observer.seen().upload_offset_bytes or 0
-        self._note_reached(offset_bytes)
         with self._observer.open_source() as source, during("send the file"):
             self._meter.start(offset_bytes)
             if not self._sender.is_primed(source, offset_bytes):

@@ -160,6 +160,9 @@ REFUSED: dict[str, tuple[str, LeftOut]] = {
     "content is a number": (dumps({"messages": [turn("user", 7), ANSWERED]}), LeftOut.NOT_TEXT),
     "content is null": (dumps({"messages": [ASKED, turn("assistant", None)]}), LeftOut.NOT_TEXT),
     "message is text": (dumps({"messages": ["Hi", ANSWERED]}), LeftOut.NOT_TEXT),
+    "role is a list": (dumps({"messages": [{"role": [], "content": "x"}, ANSWERED]}), LeftOut.UNKNOWN_ROLE),
+    "kind of a part is a list": (dumps({"messages": [turn("user", [{"type": []}]), ANSWERED]}), LeftOut.NOT_TEXT),
+    "text part without text": (dumps({"messages": [turn("user", [{"type": "text"}]), ANSWERED]}), LeftOut.NOT_TEXT),
     "no messages": (dumps({"messages": []}), LeftOut.NO_TURNS),
     "no answer": (dumps({"messages": [ASKED]}), LeftOut.NO_ANSWER),
     "blank answer": (dumps({"messages": [ASKED, turn("assistant", " \n")]}), LeftOut.BLANK_ANSWER),
@@ -248,7 +251,7 @@ VALUES = st.recursive(
 MESSAGE = st.fixed_dictionaries(
     {},
     optional={
-        "role": st.sampled_from(["user", "assistant", "system", "tool", "human", 7, None]),
+        "role": st.sampled_from(["user", "assistant", "system", "tool", "human", 7, None, ()]),
         "from": st.sampled_from(["human", "gpt", "system", "bing", "x"]),
         "content": st.text(max_size=5) | VALUES,
         "value": st.text(max_size=5) | VALUES,

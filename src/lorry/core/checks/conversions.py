@@ -6,7 +6,6 @@ means is decided in `conversions_rows.py`. Runs in the thread of its caller.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -92,14 +91,14 @@ def convert(
             if should_stop is not None and should_stop():
                 raise CheckStopped
             try:
-                line = _line_of(conversation_of(_value(row, layout), layout, f"{name}-{number:06}"))
+                line = msgspec.json.encode(conversation_of(_value(row, layout), layout, f"{name}-{number:06}"))
             except LeftOutError as error:
                 left_out[error.reason] += 1
                 if len(omissions) < _KEPT_PLACES:
                     omissions.append(Omission(row.line, error.reason))
             else:
                 converted += 1
-                size_bytes += copy.write(line)
+                size_bytes += copy.write(line) + copy.write(b"\n")
             if on_progress is not None and row.end - told >= _PROGRESS_BYTES:
                 told = row.end
                 on_progress(told, rows.size_bytes)
@@ -126,7 +125,3 @@ def _value(row: RawRow, layout: str) -> dict[str, Any]:
     if not isinstance(value, dict) or row_kind(value) != layout:
         raise LeftOutError(LeftOut.OTHER_LAYOUT)
     return value
-
-
-def _line_of(conversation: dict[str, Any]) -> bytes:
-    return json.dumps(conversation, ensure_ascii=False, allow_nan=False).encode() + b"\n"

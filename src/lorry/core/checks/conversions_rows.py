@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from lorry.core.checks.fixes_rows import meant_role
+from lorry.core.checks.formats import ROLES
 
 Turn = dict[str, Any]
 Row = Mapping[str, Any]
@@ -41,10 +42,11 @@ class LeftOutError(Exception):
 
 
 _TOOL_ROLES = frozenset(("tool", "function", "function_call", "observation", "ipython"))
-_TOOL_KEYS = ("tool_calls", "function_call", "tool_call_id")
+_TOOL_KEYS = frozenset(("tool_calls", "function_call", "tool_call_id"))
 _MEDIA_KEYS = ("image", "images", "video", "videos", "audio", "audios")
 _TEXT_PARTS = frozenset(("text", "input_text", "output_text"))
 _MORE_ROLES = {"bing": "assistant", "bard": "assistant"}
+_TOOL_PARTS = frozenset(("tool_use", "tool_result"))
 _BETWEEN_PARTS = "\n"
 #: What an OpenAI message may say about itself besides; it stays with the turn.
 _KEPT_OF_MESSAGE = ("name", "weight")
@@ -107,12 +109,14 @@ def _turn(message: Any, role_keys: tuple[str, ...], content_keys: tuple[str, ...
     if not isinstance(message, Mapping):
         raise LeftOutError(LeftOut.NOT_TEXT)
     word = next((message[key] for key in role_keys if key in message), None)
-    if word in _TOOL_ROLES or any(message.get(key) for key in _TOOL_KEYS):
+    content = next((message[key] for key in content_keys if key in message), None)
+    if len(message) == 2 and word in ROLES:
+        return {"role": word, "content": _text(content)}
+    if (isinstance(word, str) and word in _TOOL_ROLES) or any(message.get(key) for key in _TOOL_KEYS):
         raise LeftOutError(LeftOut.TOOL_CALLS)
     role = meant_role(word) or _MORE_ROLES.get(str(word).strip().lower())
     if role is None:
         raise LeftOutError(LeftOut.UNKNOWN_ROLE)
-    content = next((message[key] for key in content_keys if key in message), None)
     kept = {key: message[key] for key in _KEPT_OF_MESSAGE if message.get(key) is not None}
     return {"role": role, "content": _text(content), **kept}
 
@@ -123,19 +127,21 @@ def _text(content: Any) -> str:
         return content
     if not isinstance(content, list) or not content:
         raise LeftOutError(LeftOut.NOT_TEXT)
-    texts = []
-    for part in content:
-        if isinstance(part, str):
-            texts.append(part)
-        elif isinstance(part, Mapping) and part.get("type") in _TEXT_PARTS and isinstance(part.get("text"), str):
-            texts.append(part["text"])
-        elif isinstance(part, Mapping) and part.get("type") in ("tool_use", "tool_result"):
-            raise LeftOutError(LeftOut.TOOL_CALLS)
-        elif isinstance(part, Mapping) and isinstance(part.get("type"), str) and part["type"] not in _TEXT_PARTS:
-            raise LeftOutError(LeftOut.MEDIA)
-        else:
-            raise LeftOutError(LeftOut.NOT_TEXT)
-    return _BETWEEN_PARTS.join(texts)
+    return _BETWEEN_PARTS.join(map(_text_of_part, content))
+
+
+def _text_of_part(part: Any) -> str:
+    if isinstance(part, str):
+        return part
+    kind = part.get("type") if isinstance(part, Mapping) else None
+    if not isinstance(kind, str):
+        raise LeftOutError(LeftOut.NOT_TEXT)
+    if kind not in _TEXT_PARTS:
+        raise LeftOutError(LeftOut.TOOL_CALLS if kind in _TOOL_PARTS else LeftOut.MEDIA)
+    text = part.get("text")
+    if not isinstance(text, str):
+        raise LeftOutError(LeftOut.NOT_TEXT)
+    return text
 
 
 def _system(row: Row) -> list[Turn]:

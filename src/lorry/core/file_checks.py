@@ -158,7 +158,8 @@ class FileChecks:
         except (ValueError, ValidationError, KeyError, TypeError) as error:
             raise LorryError(ErrorCode.INTERNAL, f"the check said {line[:200]!r}") from error
         if "error" in message:
-            raise SourceError(ErrorCode.FILE_UNREADABLE, str(message["error"]))
+            code = ErrorCode.FILE_UNREADABLE if check.path.exists() else ErrorCode.FILE_MISSING
+            raise SourceError(code, str(message["error"]))
         return None
 
 

@@ -197,6 +197,7 @@ def test_what_cannot_be_a_conversation_is_left_out_with_its_reason_and_line(tmp_
         ({"instruction": "a", "output": 5}, LeftOut.NOT_TEXT),
         ({"instruction": "a", "output": "b", "images": ["a.png"]}, LeftOut.MEDIA),
         ({"instruction": "a", "output": "b", "history": [["x"]]}, LeftOut.NOT_TEXT),
+        ({"instruction": "a", "output": "b", "history": 1}, LeftOut.NOT_TEXT),
     ],
 )
 def test_reasons_of_the_other_layouts(tmp_path: Path, row: dict[str, Any], reason: LeftOut) -> None:

@@ -70,7 +70,10 @@ def turns_of_alpaca(row: Row) -> list[Turn]:
     if any(row.get(key) for key in _MEDIA_KEYS):
         raise LeftOutError(LeftOut.MEDIA)
     turns = _system(row)
-    for round_ in row.get("history") or []:
+    history = row.get("history") or []
+    if not isinstance(history, list):
+        raise LeftOutError(LeftOut.NOT_TEXT)
+    for round_ in history:
         if not isinstance(round_, list) or len(round_) != 2:
             raise LeftOutError(LeftOut.NOT_TEXT)
         turns += [{"role": "user", "content": _text(round_[0])}, {"role": "assistant", "content": _text(round_[1])}]

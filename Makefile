@@ -12,6 +12,8 @@ endif
 
 SAMPLE := resources/samples/financial-coaching-sample.jsonl
 PYTEST := .venv/bin/python -m pytest
+# Most tests wait for servers and time limits, so more files run side by side than there are cores.
+SIDE_BY_SIDE := -n 4 --dist loadfile
 RUFF := .venv/bin/python -m ruff
 MYPY := .venv/bin/python -m mypy
 
@@ -28,7 +30,7 @@ run: setup-run ## install what is missing and start Lorry (without a display: up
 	fi
 
 test: setup-test ## install what is missing and run the tests (ARGS="-k name" is passed on)
-	@$(PYTEST) -m "not long and not bench" $(ARGS)
+	@$(PYTEST) -m "not long and not bench" $(SIDE_BY_SIDE) $(ARGS)
 
 test-long: setup-test ## the tests that take minutes
 	@$(PYTEST) -m "long and not bench" $(ARGS)

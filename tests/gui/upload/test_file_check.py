@@ -180,6 +180,8 @@ def test_a_file_that_changes_during_the_check_can_be_checked_again(
     qtbot: QtBot, dialog: UploadDialog, large_file: Path
 ) -> None:
     panel = begin(qtbot, dialog, large_file)
+    # The check holds the file open from before its process starts.
+    qtbot.waitUntil(lambda: check_processes() != [], timeout=LONG_MS)
     with large_file.open("a", encoding="utf-8") as file:
         file.write(json.dumps(conversation(1)) + "\n")
     qtbot.waitUntil(lambda: is_over(panel), timeout=LONG_MS)

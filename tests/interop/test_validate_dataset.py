@@ -337,7 +337,13 @@ def test_two_chains_on_one_dataset_take_turns(
         for running in (function, other, function, other):
             assert running.call(alice.token, dataset_id=dataset_id).status_code == 202
         row = verdict(alice, dataset_id)
-        outcomes = invocations(function, dataset_id) + invocations(other, dataset_id)
+
+        def outcomes_now() -> list[str]:
+            return invocations(function, dataset_id) + invocations(other, dataset_id)
+
+        # The last invocation writes its line after the verdict is in the row.
+        wait_until(lambda: "ended" in outcomes_now(), what="the last line of the function's log")
+        outcomes = outcomes_now()
     expected = check_file(path, declared_format=row["format"]).to_dict()
     assert row["validation_errors"]["counts_by_code"] == expected["counts_by_code"]
     assert row["total_tokens"] == expected["statistics"]["tokens"]
